@@ -1,0 +1,1 @@
+"""The store: one write path over exchangeable engines."""

@@ -1,0 +1,83 @@
+"""Every limit of Sixin in one file, each with its reason. Sizes in bytes, times in the unit of the name."""
+
+from typing import Final
+
+INT64_MAX: Final = 2**63 - 1
+"""Ids are signed 64-bit integers in every storage engine."""
+
+SAFE_INTEGER_MAX: Final = 2**53 - 1
+"""The largest integer JavaScript holds exactly; every number on the wire stays at or below it."""
+
+SLOTS: Final = 10_000
+"""The last four decimal digits of a `msg_id` (design §2)."""
+
+CONTENT_BYTES_MAX: Final = 16 * 1024
+"""The canonical encoding of one `content` (design §4)."""
+
+CONTENT_DEPTH_MAX: Final = 32
+"""Objects and lists inside one `content`: no message needs more, and every reader of it recurses."""
+
+FRAME_BYTES_MAX: Final = 128 * 1024
+"""One frame or HTTP body: a full `content` in which every character is escaped (`\\uXXXX`) is 96 KiB."""
+
+SEQ_ID_MAX: Final = SAFE_INTEGER_MAX
+
+PAGE_MESSAGES_DEFAULT: Final = 50
+PAGE_MESSAGES_MAX: Final = 500
+PAGE_CONTACTS_DEFAULT: Final = 100
+PAGE_CONTACTS_MAX: Final = 1_000
+PAGE_HIDDEN_MAX: Final = 1_000
+
+PAGE_BYTES_MAX: Final = 512 * 1024
+"""The contents of one page together. A page that would pass it ends early and says `more`."""
+
+DELETE_MESSAGES_MAX: Final = 100
+"""Messages one `delete` may name: the batch it runs in stays short."""
+
+LABELS_MAX: Final = 20
+LABEL_CHARS_MAX: Final = 32
+
+DEVICE_ID_CHARS_MAX: Final = 64
+TOKEN_CHARS_MAX: Final = 4_096
+NAME_CHARS_MAX: Final = 64
+URL_CHARS_MAX: Final = 1_024
+
+RECALL_WINDOW_MS: Final = 120_000
+"""How long a sender may take a message back, by the server's clock (design §4)."""
+
+PINNED_SORT_KEY_BASE: Final = 2**52
+"""Added to the `sort_key` of a pinned contact: above every unpinned one, below 2^53. An owner would need
+2^52 changes to reach it: 142,000 years at a thousand changes a second."""
+
+BATCH_COMMANDS_MAX: Final = 512
+"""Commands of one commit: enough to share an fsync, few enough that the last one does not wait for long."""
+
+WRITER_QUEUE_MAX: Final = 20_000
+"""Commands waiting for the writer. About one second of work; past it a caller is told `unavailable`."""
+
+READS_WAITING_MAX: Final = 10_000
+"""Reads waiting for the store. Past it a caller is told `unavailable`."""
+
+STORE_TIMEOUT_S: Final = 30.0
+"""A store that has not answered by then is taken for dead."""
+
+HELLO_TIMEOUT_S: Final = 5.0
+"""A connection that has not said who it is by then is closed (design §4)."""
+
+CONNECTION_REQUESTS_MAX: Final = 256
+"""Requests of one connection that wait for an answer; past it the connection is not read from."""
+
+CONNECTION_BUFFER_BYTES_MAX: Final = 1024 * 1024
+"""A reader this far behind is gone or stuck. We close it; it pulls when it is back."""
+
+NOTICE_BYTES_MAX: Final = 4 * 1024
+"""A notice carries the change itself up to this size; above it, the device pulls."""
+
+CONNECTIONS_PER_USER_MAX: Final = 64
+"""Devices of one user at the same time: every notice is written to each of them."""
+
+DRAIN_TIMEOUT_S: Final = 10.0
+"""How long a server that was told to stop waits for its last batch and its connections."""
+
+TAIL_ROWS_MAX: Final = 128
+"""Rows of one timeline that are kept in memory: more than a page."""

@@ -1,0 +1,53 @@
+"""The bus seam: what tells other nodes that something changed. Whatever it loses costs a pull, never a message."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from sixin.core.ids import Uid
+from sixin.core.notices import Notice
+
+
+class Typing(Struct, frozen=True, gc=False, tag=True):
+    """Somebody is typing: told to the others, stored nowhere."""
+
+    session_id: str
+    uid: Uid
+    to: tuple[Uid, ...]
+
+
+Told = Notice | Typing
+"""What nodes tell each other: rows, so that another node's cache can follow by version."""
+
+Receive = Callable[[Sequence[Told]], None]
+
+
+class Bus(ABC):
+    """Carries what one node committed to the nodes where the users it concerns are connected."""
+
+    @abstractmethod
+    async def open(self, receive: Receive) -> None:
+        """Connect; from now on `receive` is told what other nodes committed, never what this one did. It must not
+        raise. Where the bus cannot be reached, it is tried again in the background: a node works without it."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go."""
+
+    @abstractmethod
+    def tell(self, told: Sequence[Told]) -> None:
+        """Send to other nodes what concerns their users. Never waits and never raises; may lose it."""
+
+    @abstractmethod
+    def connected(self, uid: Uid) -> None:
+        """A user has his first connection on this node: from now on this node is told what concerns him."""
+
+    @abstractmethod
+    def disconnected(self, uid: Uid) -> None:
+        """A user's last connection on this node is gone."""
+
+    @property
+    @abstractmethod
+    def healthy(self) -> bool:
+        """Whether notices reach other nodes now."""

@@ -1,0 +1,121 @@
+"""The store seam: what a storage engine promises to the writer above it (design §5, §6).
+
+An engine knows rows and transactions, and none of the rules. `memory.py` is the reference; every engine passes
+`tests/conformance/`.
+"""
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractAsyncContextManager
+
+from msgspec import Struct
+
+from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.ids import SessionId, Uid
+from sixin.core.message import Message
+from sixin.core.rows import Keys, Loaded
+from sixin.core.session import Session, SlotHead
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+
+
+class Changes(Struct):
+    """The rows of a batch as they will be, each once: what a transaction writes."""
+
+    slots: list[SlotHead] = []
+    sessions: list[Session] = []
+    users: list[UserHead] = []
+    contacts: list[Contact] = []
+    """Written without the content of `last_message`: its id alone, so that content is stored once."""
+    born: list[Message] = []
+    """Messages that were not there before."""
+    emptied: list[Message] = []
+    """Messages that lost their content; it must not survive in the store's files."""
+    hidden: list[Hidden] = []
+    profiles: list[Profile] = []
+
+
+class Transaction(ABC):
+    """One batch's sight of the store: what `load` gave stays true until `commit`."""
+
+    @abstractmethod
+    async def load(self, keys: Keys) -> Loaded:
+        """The rows that exist of those named, contacts with their `last_message`.
+
+        Where others may write, every row named by `slots`, `sessions`, `users` and `contacts` is locked, in that
+        order and each sorted, whether or not it exists yet. May be called more than once in an engine that is
+        `owned`; once otherwise. Raises `Unavailable`.
+        """
+
+    @abstractmethod
+    async def commit(self, changes: Changes) -> None:
+        """Write the rows and make them durable and visible, all of them or none.
+
+        Returns only when they survive a crash of the process and of the machine. Raises `Unavailable`: whether they
+        were written is then not known, and the next transaction's `load` finds out.
+        """
+
+
+class Store(ABC):
+    """Timelines on some engine. Every method raises `Unavailable` when the engine cannot answer in time."""
+
+    owned: bool
+    """True where this process is the only writer: what was loaded or written may stay in memory."""
+
+    @abstractmethod
+    async def open(self) -> None:
+        """Connect, take the file or the pool, and bring the schema to this version.
+
+        Raises `StoreRefused` with what to do about it, when that is not possible.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of everything. What was committed stays; what was not is rolled back."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction; left without a commit, it leaves no trace. The writer opens one at a time."""
+
+    @abstractmethod
+    async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
+        """One contact."""
+
+    @abstractmethod
+    async def user(self, uid: Uid) -> UserHead:
+        """How far a user's contact timeline has come, with the total; at 0 for one without contacts."""
+
+    @abstractmethod
+    async def session(self, session_id: SessionId) -> Session:
+        """How far a session's timeline has come; at 0 for one without messages."""
+
+    @abstractmethod
+    async def pull_new(
+        self, owner: Uid, session_id: SessionId, *, after_version: int, born_up_to: int | None, limit: int
+    ) -> MessagePage:
+        """Messages visible to `owner` that changed after a version, by version; one snapshot.
+
+        Visible: above the owner's clear watermark and not hidden by him. With `born_up_to`, only those with
+        `sort_key <= born_up_to`. Full pages: what is not visible takes no place (`core.timeline.page_after`).
+        """
+
+    @abstractmethod
+    async def pull_old(
+        self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
+    ) -> MessagePage:
+        """The newest page of visible messages below a sort key, oldest first; one snapshot."""
+
+    @abstractmethod
+    async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
+        """Contacts that changed after a version, by version, deleted ones included; one snapshot."""
+
+    @abstractmethod
+    async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
+        """Messages the owner hid in a session after a contact version, by version; one snapshot. The cursor of the
+        last page is the owner's contact version. `limit` is at least `DELETE_MESSAGES_MAX`."""
+
+    @abstractmethod
+    async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
+        """A session's messages as they are stored, newest first, for the inspector and the checker."""
+
+
+class StoreRefused(Exception):
+    """The store cannot be opened; the message says why and what to do."""

@@ -1,0 +1,284 @@
+"""The one write path: commands in, one commit for all that wait, answers and notices out (design §5).
+
+    submit → queue → batch → load → decide, one by one → commit, once → tell
+
+Nothing is told before it is durable, and a version is given out inside the transaction that makes it visible.
+While one batch is being committed the next one gathers: the slower the disk, the larger the batches. No timer.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sixin.core import errors
+from sixin.core.commands import Command, Policy
+from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.decide import Decision, decide
+from sixin.core.ids import SessionId
+from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
+from sixin.core.message import Message
+from sixin.core.rows import Keys, Row, Rows, add_keys, fact_of, session_of
+from sixin.core.session import Session, SlotHead
+from sixin.server.store.base import Changes, Store, Transaction
+
+log = logging.getLogger(__name__)
+
+Outcome = Decision | errors.SixinError
+Done = Callable[[Outcome], None]
+
+KEPT_CONTACTS_MAX = 50_000
+"""Rows of each kind kept in memory between batches where this process owns the store: some tens of megabytes."""
+
+KEPT_CONTENT_BYTES_MAX = 1_024
+"""A row with a larger content is not kept: 50,000 of 16 KiB each would be most of a gigabyte."""
+
+
+class Waiting(NamedTuple):
+    """A command and who waits for what comes of it."""
+
+    command: Command
+    done: Done
+
+
+class Writer:
+    """Owns every change. One task runs `run`; anybody may `submit`."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now_ms: Callable[[], int],
+        policy: Policy,
+        committed: Callable[[Sequence[Decision]], None],
+        queue_max: int = WRITER_QUEUE_MAX,
+        batch_max: int = BATCH_COMMANDS_MAX,
+    ) -> None:
+        """`now_ms`: the server's clock, Unix milliseconds. `committed` is told each batch's decisions, in order,
+        after they are durable and before anyone is answered; it must not raise."""
+        self._store = store
+        self._now_ms = now_ms
+        self._policy = policy
+        self._committed = committed
+        self._queue_max = queue_max
+        self._batch_max = batch_max
+        self._queue: deque[Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._kept = Rows()
+        self.batches = 0
+        self.commands = 0
+
+    @property
+    def waiting(self) -> int:
+        """Commands in the queue."""
+        return len(self._queue)
+
+    def submit(self, command: Command, done: Done) -> None:
+        """Queue a command; `done` is called once with what came of it, never from inside this call.
+
+        Raises `Unavailable` when the queue is full or the server is stopping: then nothing was queued.
+        """
+        if self._stopping:
+            raise errors.Unavailable("The server is stopping; try another node, or again in a moment.")
+        if len(self._queue) >= self._queue_max:
+            raise errors.Unavailable("Too much is waiting to be written; try again in a moment.")
+        self._queue.append(Waiting(command, done))
+        self._wake.set()
+
+    async def change(self, command: Command) -> Decision:
+        """Submit a command and wait. Raises what refused it."""
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self.submit(command, lambda outcome: None if future.done() else future.set_result(outcome))
+        outcome = await future
+        if isinstance(outcome, errors.SixinError):
+            raise outcome
+        return outcome
+
+    def stop(self) -> None:
+        """Refuse what comes from now on. `run` ends when what waits is written."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write batch after batch, until `stop`."""
+        while True:
+            while not self._queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+            await self._write(self._next_batch())
+
+    def _next_batch(self) -> list[Waiting]:
+        """What waits, up to the limit, and up to a command whose fact an earlier one of the batch may change."""
+        batch: list[Waiting] = []
+        touched: set[SessionId | None] = set()
+        while self._queue and len(batch) < self._batch_max:
+            command = self._queue[0].command
+            session_id = session_of(command)
+            if session_id in touched and fact_of(command) is not None:
+                break
+            touched.add(session_id)
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _write(self, batch: list[Waiting]) -> None:
+        try:
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                outcomes = await self._commit(batch)
+        except asyncio.CancelledError:
+            self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
+            raise
+        except (errors.Unavailable, TimeoutError) as error:
+            log.warning("batch_not_committed", extra={"commands": len(batch), "reason": str(error)})
+            self._fail(batch, error if isinstance(error, errors.Unavailable) else errors.Unavailable())
+        except Exception:
+            # The writer must outlive a mistake of ours: whoever waits is told, and the next batch starts from what
+            # the store holds.
+            log.exception("batch_failed")
+            self._fail(batch, errors.Internal())
+        else:
+            self.batches += 1
+            self.commands += len(batch)
+            self._committed([outcome for outcome in outcomes if isinstance(outcome, Decision)])
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                waiting.done(outcome)
+
+    def _fail(self, batch: list[Waiting], error: errors.SixinError) -> None:
+        # What was decided may or may not have been written: only the store knows.
+        self._kept = Rows()
+        for waiting in batch:
+            waiting.done(error)
+
+    async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
+        keys = Keys()
+        for waiting in batch:
+            add_keys(keys, waiting.command, self._policy)
+        async with self._store.transaction() as transaction:
+            rows = await self._load(transaction, keys)
+            outcomes = [self._decide(rows, waiting.command) for waiting in batch]
+            changes = changes_of(outcomes)
+            if changes is not None:
+                await transaction.commit(changes)
+        if self._store.owned:
+            self._trim(keys)
+        return outcomes
+
+    async def _load(self, transaction: Transaction, keys: Keys) -> Rows:
+        if not self._store.owned:
+            rows = Rows()
+            rows.add(keys, await transaction.load(keys))
+            return rows
+
+        rows = self._kept
+        missing = _missing(rows, keys)
+        if missing:
+            rows.add(missing, await transaction.load(missing))
+        return rows
+
+    def _decide(self, rows: Rows, command: Command) -> Outcome:
+        try:
+            decision = decide(rows, command, self._now_ms(), self._policy)
+        except errors.SixinError as error:
+            return error
+        except Exception:
+            # One command that we cannot decide must not take the others of its batch with it.
+            log.exception("command_failed", extra={"command": type(command).__name__})
+            return errors.Internal()
+        rows.put_all(decision.changed)
+        return decision
+
+    def _trim(self, keys: Keys) -> None:
+        """Keep heads and contacts, which the next batch needs again; the rest is read when it is named."""
+        rows = self._kept
+        for passing in (rows.messages, rows.seqs, rows.hidden, rows.unread, rows.previews):
+            passing.clear()
+        for key in keys.contacts:
+            contact = rows.contacts[key]
+            if contact is not None and contact.last_message is not None:
+                if len(contact.last_message.content) > KEPT_CONTENT_BYTES_MAX:
+                    del rows.contacts[key]
+        for kept in (rows.sessions, rows.users, rows.contacts, rows.profiles):
+            _drop_oldest(kept)
+
+
+def _missing(kept: Rows, keys: Keys) -> Keys:
+    """What must be loaded because it is not in memory.
+
+    A `seq_id` above the largest its sender ever used in the session is new without a look: that is nearly every one.
+    """
+    for key in keys.seqs:
+        session_id, sender, seq_id = key
+        contact = kept.contacts.get((sender, session_id))
+        if contact is not None and seq_id > contact.last_seq_id:
+            kept.seqs[key] = None
+    return Keys(
+        slots=keys.slots - kept.slots.keys(),
+        sessions=keys.sessions - kept.sessions.keys(),
+        users=keys.users - kept.users.keys(),
+        contacts=keys.contacts - kept.contacts.keys(),
+        messages=keys.messages - kept.messages.keys(),
+        seqs=keys.seqs - kept.seqs.keys(),
+        hidden=keys.hidden - kept.hidden.keys(),
+        profiles=keys.profiles - kept.profiles.keys(),
+        facts=keys.facts,
+    )
+
+
+def _drop_oldest(kept: dict[Any, Any]) -> None:
+    for key in list(_first(kept, len(kept) - KEPT_CONTACTS_MAX)):
+        del kept[key]
+
+
+def _first(kept: Iterable[Hashable], count: int) -> Iterable[Hashable]:
+    return (key for _, key in zip(range(max(0, count)), kept, strict=False))
+
+
+def changes_of(outcomes: Iterable[Outcome]) -> Changes | None:
+    """The rows a batch leaves behind, each once, as the last command left it; None if nothing changed."""
+    last: dict[Hashable, Row] = {}
+    born: set[Hashable] = set()
+    for outcome in outcomes:
+        if isinstance(outcome, Decision):
+            for row in outcome.changed:
+                key = _key_of(row)
+                last[key] = row
+                if isinstance(row, Message) and row.version_id == row.sort_key:
+                    born.add(key)
+    if not last:
+        return None
+    changes = Changes()
+    for key, row in last.items():
+        if isinstance(row, Contact):
+            changes.contacts.append(row)
+        elif isinstance(row, UserHead):
+            changes.users.append(row)
+        elif isinstance(row, Message):
+            (changes.born if key in born else changes.emptied).append(row)
+        elif isinstance(row, Session):
+            changes.sessions.append(row)
+        elif isinstance(row, SlotHead):
+            changes.slots.append(row)
+        elif isinstance(row, Hidden):
+            changes.hidden.append(row)
+        else:
+            changes.profiles.append(row)
+    return changes
+
+
+def _key_of(row: Row) -> Hashable:
+    if isinstance(row, Contact):
+        return (row.owner, row.session_id)
+    if isinstance(row, UserHead):
+        return (UserHead, row.uid)
+    if isinstance(row, Message):
+        return (Message, row.msg_id)
+    if isinstance(row, Session):
+        return row.session_id
+    if isinstance(row, SlotHead):
+        return (SlotHead, row.slot)
+    if isinstance(row, Hidden):
+        return (Hidden, row.owner, row.msg_id)
+    return (Profile, row.uid)
