@@ -197,9 +197,9 @@ class Writer:
             passing.clear()
         for key in keys.contacts:
             contact = rows.contacts[key]
-            if contact is not None and contact.last_message is not None:
-                if len(contact.last_message.content) > KEPT_CONTENT_BYTES_MAX:
-                    del rows.contacts[key]
+            preview = contact.last_message if contact is not None else None
+            if preview is not None and len(preview.content) > KEPT_CONTENT_BYTES_MAX:
+                del rows.contacts[key]
         for kept in (rows.sessions, rows.users, rows.contacts, rows.profiles):
             _drop_oldest(kept)
 
