@@ -133,6 +133,10 @@ class Tail(Generic[R]):
             newest_first.append(row)
         return newest_first[::-1]
 
+    def get(self, key: Hashable) -> R | None:
+        """One row as it now is, if its newest change lies in the tail."""
+        return self._rows.get(key)
+
     @property
     def rows(self) -> Iterable[R]:
         """What it holds, by version."""

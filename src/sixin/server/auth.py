@@ -1,0 +1,113 @@
+"""Tokens: JWT, HS256; `sub` is the uid, `exp` and `jti` are required (design §9). There is no default secret."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Literal
+
+import jwt
+from msgspec import Struct
+
+from sixin.core import errors
+from sixin.core.ids import Uid, parse_uid
+from sixin.core.limits import DEVICE_ID_CHARS_MAX, TOKEN_CHARS_MAX
+
+SECRET_CHARS_MIN = 32
+"""HS256 is no stronger than its key: RFC 7518 §3.2 asks for at least the 256 bits of its hash."""
+
+Role = Literal["user", "admin"]
+
+
+class Identity(Struct, frozen=True):
+    """Who a token says somebody is, after its signature was checked."""
+
+    uid: Uid
+    expires_at_s: float
+    """Unix seconds."""
+    token_id: str
+    device_id: str | None = None
+    role: Role = "user"
+
+
+class Tokens:
+    """Mints and checks the tokens of one deployment."""
+
+    def __init__(self, secret: str) -> None:
+        """Raises `ValueError` for a secret below 32 characters."""
+        if len(secret) < SECRET_CHARS_MIN:
+            raise ValueError(f"The secret must have at least {SECRET_CHARS_MIN} characters.")
+        self._secret = secret
+
+    def mint(self, uid: Uid, *, now_s: float, ttl_s: float, device_id: str | None = None, role: Role = "user") -> str:
+        """A token for `uid` that is good for `ttl_s` seconds from `now_s`."""
+        claims: dict[str, Any] = {
+            "sub": str(uid),
+            "iat": int(now_s),
+            "exp": int(now_s + ttl_s),
+            "jti": secrets.token_urlsafe(12),
+        }
+        if device_id is not None:
+            claims["device_id"] = device_id
+        if role != "user":
+            claims["role"] = role
+        return jwt.encode(claims, self._secret, algorithm="HS256")
+
+    def check(self, token: str, *, now_s: float) -> Identity:
+        """Who this token says somebody is. Raises `Unauthenticated`, which tells no more than it must."""
+        if len(token) > TOKEN_CHARS_MAX:
+            raise errors.Unauthenticated
+        try:
+            # The time is compared below, against the clock that was handed in.
+            claims = jwt.decode(
+                token,
+                self._secret,
+                algorithms=["HS256"],
+                options={
+                    "require": ["sub", "exp", "jti"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
+            )
+            return _identity(claims, now_s)
+        except (jwt.InvalidTokenError, errors.BadRequest, ValueError, TypeError, OverflowError):
+            raise errors.Unauthenticated from None
+
+
+def _identity(claims: dict[str, Any], now_s: float) -> Identity:
+    expires_at_s = float(claims["exp"])
+    if not expires_at_s > now_s:
+        raise errors.Unauthenticated("The token has expired.")
+    device_id = claims.get("device_id")
+    if device_id is not None and not (isinstance(device_id, str) and 0 < len(device_id) <= DEVICE_ID_CHARS_MAX):
+        raise errors.Unauthenticated
+    role = claims.get("role", "user")
+    if role not in ("user", "admin"):
+        raise errors.Unauthenticated
+    return Identity(parse_uid(str(claims["sub"])), expires_at_s, str(claims["jti"]), device_id, role)
+
+
+def load_secret(data: Path, configured: str = "") -> str:
+    """The configured secret, else the one in the data folder, which is generated on first use with mode 0600."""
+    if configured:
+        return configured
+    path = data / "secret"
+    try:
+        return path.read_text("ascii").strip()
+    except FileNotFoundError:
+        pass
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = secrets.token_urlsafe(48)
+    # Linked into place whole: two processes that start together end up with one secret, and none reads half of it.
+    draft = data / f".secret-{os.getpid()}-{secrets.token_hex(4)}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(fresh + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return path.read_text("ascii").strip()
+    finally:
+        draft.unlink()
+    return fresh
