@@ -1,0 +1,1 @@
+"""The real PostgreSQL, NATS and Chromium that tests run against: found, installed, started, killed."""

@@ -1,0 +1,138 @@
+"""A throw-away PostgreSQL cluster that is as strict about durability as a real one."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from tests.services.server import Server, ServerBroken
+
+
+class PostgresServer(Server):
+    """A cluster with one login, `sixin`, which is no superuser and may make databases of its own."""
+
+    stop_signal = signal.SIGINT  # PostgreSQL's fast stop; SIGTERM would wait for clients to leave
+
+    def __init__(self, programs: Path) -> None:
+        super().__init__("postgres")
+        self._programs = programs
+        self._user = _unprivileged_user()
+        if self._user:
+            shutil.chown(self.folder, self._user)
+        self._data = self.folder / "data"
+
+    @property
+    def url(self) -> str:
+        """The database `sixin`, which every cluster starts with."""
+        return self.url_of("sixin")
+
+    def url_of(self, database: str) -> str:
+        return f"postgresql://sixin:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def create_database(self, name: str) -> str:
+        """Make an empty database that belongs to `sixin`, and give its URL."""
+        self._execute(f'CREATE DATABASE "{name}" OWNER sixin')
+        return self.url_of(name)
+
+    def drop_database(self, name: str) -> None:
+        """Remove a database, also under the feet of clients that are still connected."""
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def start(self) -> None:
+        is_new = not self._data.exists()
+        if is_new:
+            self._create_cluster()
+        super().start()
+        if is_new:
+            self._execute(f"CREATE ROLE sixin LOGIN CREATEDB PASSWORD '{self.password}'")
+            self.create_database("sixin")
+
+    def _create_cluster(self) -> None:
+        password_file = self.folder / "password"
+        password_file.write_text(self.password)
+        if self._user:
+            shutil.chown(password_file, self._user)
+        # Without --no-sync initdb takes thrice as long; from its first start on, the server syncs everything.
+        self._run(
+            "initdb",
+            f"--pgdata={self._data}",
+            f"--pwfile={password_file}",
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+        )
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self.port,
+            "unix_socket_directories": self.folder,
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "full_page_writes": "on",
+        }
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        with self.log_file.open("ab") as log:
+            # A session of its own: an interrupt typed at the tests is theirs, and they stop the server in good order.
+            return subprocess.Popen(
+                [self._programs / "postgres", "-D", self._data, *options],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=self._environment(),
+                user=self._user,
+                group=_group_of(self._user),
+                extra_groups=[] if self._user else None,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        try:
+            self._execute("SELECT 1")
+        except ServerBroken:
+            return False
+
+        return True
+
+    def _execute(self, statement: str) -> None:
+        where = ["--host=127.0.0.1", f"--port={self.port}", "--username=postgres", "--dbname=postgres"]
+        self._run("psql", *where, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={statement}")
+
+    def _run(self, program: str, *options: str) -> None:
+        done = subprocess.run(
+            [self._programs / program, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=self._environment(),
+            user=self._user,
+            group=_group_of(self._user),
+            extra_groups=[] if self._user else None,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise ServerBroken(f"{program}: {done.stdout}")
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of the developer's own PG… variables."""
+        return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", "PGPASSWORD": self.password, "PGCONNECT_TIMEOUT": "5"}
+
+
+def _unprivileged_user() -> str | None:
+    """Name whom to run as: PostgreSQL refuses to run as root, everybody else runs it as himself."""
+    if os.geteuid() != 0:
+        return None
+
+    names = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in names else "nobody"
+
+
+def _group_of(user: str | None) -> int | None:
+    return pwd.getpwnam(user).pw_gid if user else None
