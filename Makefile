@@ -1,0 +1,49 @@
+# Everything a developer types. On a new machine only Python 3.11 or newer is needed: `make run`, `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint fmt services clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(INSTALLED)  ## start a server with two people who already talked, on http://127.0.0.1:8080
+	$(BIN)/sixin demo
+
+test: services check  ## get what the tests need (PostgreSQL, NATS, Chromium), then check everything
+
+check: lint  ## check everything with what is there: format, lint, types, floors, tests
+	@echo "== tests"
+	@$(BIN)/python -m pytest -n 2 --cov=src/sixin/core --cov-report=term --cov-fail-under=95
+
+lint: $(INSTALLED)  ## format, lint, types, floors; no tests
+	@echo "== format" && $(BIN)/ruff format --check .
+	@echo "== lint" && $(BIN)/ruff check .
+	@echo "== types" && $(BIN)/mypy
+	@echo "== floors" && $(BIN)/lint-imports
+
+fmt: $(INSTALLED)  ## put the code in order
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+services: $(INSTALLED)  ## find or install PostgreSQL, NATS and Chromium for the tests
+	@echo "== services" && $(BIN)/python -m tests.services
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find src tests bench examples -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The environment is made again when the dependencies change; the file is written last, so a half-made one does not count.
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Sixin needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+	       "If you have a newer one, say which: make PYTHON=python3.12 …"; exit 1; }
+	@echo "== environment"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'  # the first with --group
+	@$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
