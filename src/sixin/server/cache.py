@@ -10,6 +10,7 @@ from typing import TypeVar
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
+from sixin.core.notices import ContactChanged, MessageChanged
 from sixin.core.rows import Row
 from sixin.core.timeline import (
     ContactPage,
@@ -22,6 +23,7 @@ from sixin.core.timeline import (
     page_before,
     page_of_contacts,
 )
+from sixin.server.bus.base import Told
 
 CACHED_ROWS_MAX = 100_000
 """Rows of all tails together: some 50 MB of ordinary messages."""
@@ -67,6 +69,21 @@ class Cache:
                 self._heads[row.uid] = row
                 if len(self._heads) > CACHED_HEADS_MAX:
                     del self._heads[next(iter(self._heads))]
+
+    def received(self, told: Iterable[Told]) -> None:
+        """Follow what another node committed. What it did not send along, the versions give away."""
+        self.committed(
+            one.message if isinstance(one, MessageChanged) else one.contact
+            for one in told
+            if isinstance(one, MessageChanged | ContactChanged)
+        )
+
+    def forget(self) -> None:
+        """It is not known what the last batch wrote: only the store can tell now."""
+        self._messages.clear()
+        self._contacts.clear()
+        self._heads.clear()
+        self._rows = 0
 
     def _extend(
         self, tails: dict[K, Tail[R]], key: K, row: R, make: Callable[[int], Tail[R]], shown: Message | None

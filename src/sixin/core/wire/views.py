@@ -26,8 +26,11 @@ def message_view(message: Message) -> MessageView:
     )
 
 
-def contact_view(contact: Contact) -> ContactView:
-    """A contact as its owner sees it."""
+def contact_view(contact: Contact, last_message: Raw | None = None) -> ContactView:
+    """A contact as its owner sees it; with its preview as it is already encoded, if somebody has done that."""
+    preview: MessageView | Raw | None = last_message
+    if preview is None and contact.last_message is not None:
+        preview = message_view(contact.last_message)
     return ContactView(
         contact.session_id,
         str(contact.owner),
@@ -35,7 +38,7 @@ def contact_view(contact: Contact) -> ContactView:
         contact.version_id,
         contact.sort_key,
         str(contact.last_msg_id),
-        None if contact.last_message is None else message_view(contact.last_message),
+        preview,  # type: ignore[arg-type]  # Raw stands for the same bytes
         str(contact.last_del_msg_id),
         str(contact.last_read_msg_id),
         str(contact.peer_read_msg_id),

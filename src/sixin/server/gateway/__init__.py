@@ -1,0 +1,1 @@
+"""The doors: WebSocket and HTTP on one port, one dispatch behind both."""

@@ -52,15 +52,18 @@ class Writer:
         now_ms: Callable[[], int],
         policy: Policy,
         committed: Callable[[Sequence[Decision]], None],
+        uncertain: Callable[[], None] = lambda: None,
         queue_max: int = WRITER_QUEUE_MAX,
         batch_max: int = BATCH_COMMANDS_MAX,
     ) -> None:
         """`now_ms`: the server's clock, Unix milliseconds. `committed` is told each batch's decisions, in order,
-        after they are durable and before anyone is answered; it must not raise."""
+        after they are durable and before anyone is answered. `uncertain`: it is not known what a batch wrote, so
+        what was remembered of earlier ones may be old. Neither may raise."""
         self._store = store
         self._now_ms = now_ms
         self._policy = policy
         self._committed = committed
+        self._uncertain = uncertain
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._queue: deque[Waiting] = deque()
@@ -149,6 +152,7 @@ class Writer:
     def _fail(self, batch: list[Waiting], error: errors.SixinError) -> None:
         # What was decided may or may not have been written: only the store knows.
         self._kept = Rows()
+        self._uncertain()
         for waiting in batch:
             waiting.done(error)
 

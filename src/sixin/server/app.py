@@ -1,0 +1,245 @@
+"""The node: every part of the server put together. The only place that knows an engine by name."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sixin.core.commands import Policy
+from sixin.core.limits import FRAME_BYTES_MAX
+from sixin.server.auth import Tokens, load_secret
+from sixin.server.bus.base import Bus
+from sixin.server.bus.local import LocalBus
+from sixin.server.cache import Cache
+from sixin.server.config import Settings, SettingsRefused
+from sixin.server.demo import talk
+from sixin.server.gateway.dispatch import Dispatch
+from sixin.server.gateway.http import HttpDoor, Operator
+from sixin.server.gateway.limits import ListenerLimits
+from sixin.server.gateway.listener import Listener, listen
+from sixin.server.gateway.origin import Origins
+from sixin.server.gateway.throttle import Throttle
+from sixin.server.gateway.websocket import WebSocketDoor
+from sixin.server.metrics import Figure, exposition
+from sixin.server.notify.hub import Hub
+from sixin.server.operations.pulls import Pulls
+from sixin.server.store.base import Store
+from sixin.server.store.memory import MemoryStore
+from sixin.server.store.writer import Writer
+
+log = logging.getLogger(__name__)
+
+
+def now_ms() -> int:
+    """The machine's clock, Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Node:
+    """One node, without its port: what a simulation runs too."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        store: Store,
+        bus: Bus,
+        tokens: Tokens,
+        clock_ms: Callable[[], int] = now_ms,
+    ) -> None:
+        """`clock_ms`: the time this node believes it is, Unix milliseconds."""
+        self.settings = settings
+        self.store = store
+        self.bus = bus
+        self.tokens = tokens
+        self.clock_ms = clock_ms
+        # Where others write too, only the store knows what is newest.
+        self.cache = Cache(enabled=settings.cache and store.owned)
+        self.hub = Hub(self.cache, bus)
+        self.writer = Writer(
+            store,
+            now_ms=clock_ms,
+            policy=Policy(
+                recall_window_ms=settings.recall_window_s * 1_000,
+                registered_only=settings.users == "registered",
+            ),
+            committed=self.hub.committed,
+            uncertain=self.cache.forget,
+        )
+        self.pulls = Pulls(store, self.cache)
+        self.dispatch = Dispatch(
+            writer=self.writer,
+            pulls=self.pulls,
+            hub=self.hub,
+            throttle=Throttle(
+                per_s=settings.requests_per_s, burst=settings.requests_burst, now_s=lambda: clock_ms() / 1_000
+            ),
+        )
+        self.websocket = WebSocketDoor(
+            dispatch=self.dispatch,
+            pulls=self.pulls,
+            hub=self.hub,
+            tokens=tokens,
+            origins=Origins(settings.origins),
+            now_s=lambda: clock_ms() / 1_000,
+            hello_timeout_s=settings.hello_timeout_s,
+            buffer_bytes_max=settings.buffer_bytes_max,
+        )
+        self._writing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the store and the bus. Raises `StoreRefused`."""
+        await self.store.open()
+        await self.bus.open(self.hub.received)
+        self._writing = asyncio.get_running_loop().create_task(self.writer.run())
+
+    def why_not_ready(self) -> str | None:
+        """None when this node can serve, else why not."""
+        if self._writing is None:
+            return "starting"
+        if self._writing.done():
+            return "stopping"
+        return None
+
+    async def written(self) -> None:
+        """Wait for the writer to end: it does so only when told to, or for a mistake of ours."""
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def drain(self) -> None:
+        """Refuse new work, commit what waits, answer it, and say bye to everyone."""
+        self.writer.stop()
+        if self._writing is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._writing, self.settings.drain_timeout_s)
+        await asyncio.sleep(0)  # let the last answers be written
+        self.websocket.say_bye("draining")
+
+    async def stop(self) -> None:
+        """Let go of everything."""
+        if self._writing is not None:
+            self._writing.cancel()
+            await asyncio.gather(self._writing, return_exceptions=True)
+        await self.websocket.close()
+        await self.dispatch.close()
+        await self.bus.close()
+        await self.store.close()
+
+    def figures(self) -> list[Figure]:
+        """What this node counts."""
+        return [
+            Figure("sixin_requests", "counter", "Requests, by operation.", lambda: dict(self.dispatch.requests), "op"),
+            Figure(
+                "sixin_refusals", "counter", "Refused requests, by code.", lambda: dict(self.dispatch.refusals), "code"
+            ),
+            Figure("sixin_commits", "counter", "Batches committed.", lambda: self.writer.batches),
+            Figure("sixin_commands", "counter", "Commands in those batches.", lambda: self.writer.commands),
+            Figure("sixin_commands_waiting", "gauge", "Commands in the writer's queue.", lambda: self.writer.waiting),
+            Figure("sixin_notices", "counter", "Notices put on connections.", lambda: self.hub.notices),
+            Figure("sixin_connections", "gauge", "WebSocket connections.", lambda: len(self.websocket.conversations)),
+            Figure("sixin_users", "gauge", "Users connected to this node.", lambda: self.hub.users),
+            Figure(
+                "sixin_byes",
+                "counter",
+                "Connections the server ended, by reason.",
+                lambda: dict(self.websocket.byes),
+                "code",
+            ),
+            Figure("sixin_cache_hits", "counter", "Reads the cache could prove.", lambda: self.cache.hits),
+            Figure("sixin_cache_misses", "counter", "Reads the store was asked for.", lambda: self.cache.misses),
+            Figure("sixin_cache_rows", "gauge", "Rows in the cache.", lambda: len(self.cache)),
+            Figure(
+                "sixin_bus_healthy", "gauge", "1 while notices reach the other nodes.", lambda: float(self.bus.healthy)
+            ),
+        ]
+
+
+def make_store(settings: Settings) -> Store:
+    """The storage engine the settings name. Raises `SettingsRefused`."""
+    if settings.store == "memory":
+        return MemoryStore()
+    raise SettingsRefused(f"There is no store {settings.store.split(':')[0]!r}: sqlite, memory or postgresql://…")
+
+
+def make_bus(settings: Settings) -> Bus:
+    """The bus the settings name. Raises `SettingsRefused`."""
+    if settings.bus == "local":
+        return LocalBus()
+    raise SettingsRefused(f"There is no bus {settings.bus.split(':')[0]!r}: local or nats://…")
+
+
+async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
+    """Open the node's port for both doors. Raises `OSError` when it cannot be had."""
+    settings = node.settings
+    door = HttpDoor(
+        dispatch=node.dispatch,
+        writer=node.writer,
+        store=node.store,
+        tokens=node.tokens,
+        origins=Origins(settings.origins),
+        operator=Operator(
+            ready=node.why_not_ready,
+            metrics=exposition(node.figures()),
+            openapi=lambda: b"{}",
+            asyncapi=lambda: b"{}",
+            demo=demo,
+        ),
+        now_s=lambda: node.clock_ms() / 1_000,
+    )
+    return await listen(
+        host=settings.host,
+        port=settings.port,
+        http=door.application(),
+        upgrade=node.websocket.upgrade,
+        limits=ListenerLimits(
+            max_message_bytes=FRAME_BYTES_MAX,
+            ping_interval_s=settings.ping_interval_s,
+            ping_timeout_s=min(settings.ping_timeout_s, settings.ping_interval_s),
+            write_buffer_max_bytes=4 * settings.buffer_bytes_max,
+            http_body_max_bytes=FRAME_BYTES_MAX,
+            connections_max=settings.connections_max,
+        ),
+    )
+
+
+def make_node(settings: Settings) -> Node:
+    """A node as the settings describe it. Raises `SettingsRefused`."""
+    try:
+        tokens = Tokens(load_secret(Path(settings.data), settings.secret))
+    except (ValueError, OSError) as error:
+        raise SettingsRefused(f"secret: {error}") from None
+    return Node(settings, store=make_store(settings), bus=make_bus(settings), tokens=tokens)
+
+
+async def serve(node: Node, announce: Callable[[Listener], None], *, demo: bytes | None = None) -> None:
+    """Run a node until SIGTERM or SIGINT, then drain it (design §9).
+
+    `announce` is called when the server is ready. Raises `StoreRefused` and `OSError` when it cannot start.
+    """
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    try:
+        await node.start()
+        if demo is not None:
+            await talk(node.writer)
+        listener = await open_door(node, demo=demo)
+        announce(listener)
+        log.info(
+            "serving", extra={"address": f"{node.settings.host}:{listener.port}", "store": type(node.store).__name__}
+        )
+        ended = loop.create_task(node.written())
+        ended.add_done_callback(lambda _: stopping.set())
+        await stopping.wait()
+        log.info("draining", extra={"connections": listener.connections})
+        listener.stop_accepting()
+        await node.drain()
+        await listener.close()
+        await ended
+    finally:
+        await node.stop()
+    log.info("stopped")

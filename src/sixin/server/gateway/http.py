@@ -1,0 +1,252 @@
+"""The HTTP door: `POST /v1/<operation>` with a bearer token, through the same dispatch; and what operators ask."""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from sixin.core import commands, errors
+from sixin.core.contact import Contact, Profile
+from sixin.core.ids import pair_members, parse_session_id, parse_uid
+from sixin.core.limits import FRAME_BYTES_MAX, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX
+from sixin.core.wire.bodies import OPERATIONS, UserBody
+from sixin.core.wire.codec import decode_as, encode, encode_error
+from sixin.core.wire.views import contact_view, message_view
+from sixin.server.auth import Identity, Tokens
+from sixin.server.gateway.dispatch import Dispatch
+from sixin.server.gateway.origin import Origins
+from sixin.server.gateway.pages import serve_page
+from sixin.server.gateway.websocket import bearer
+from sixin.server.operations.actor import Actor
+from sixin.server.store.base import Store
+from sixin.server.store.writer import Writer
+
+log = logging.getLogger(__name__)
+
+STATUS: Final = {
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "too_late": 409,
+    "too_large": 413,
+    "rate_limited": 429,
+    "unavailable": 503,
+    "internal": 500,
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Operator(Struct, frozen=True):
+    """What the door asks the node about itself; each callable returns at once."""
+
+    ready: Callable[[], str | None]
+    """None when the node can serve, else why not."""
+    metrics: Callable[[], bytes]
+    openapi: Callable[[], bytes]
+    asyncapi: Callable[[], bytes]
+    demo: bytes | None = None
+    """The two demo users and their tokens, in demo mode only."""
+
+
+class HttpDoor:
+    """Every route of one node."""
+
+    def __init__(
+        self,
+        *,
+        dispatch: Dispatch,
+        writer: Writer,
+        store: Store,
+        tokens: Tokens,
+        origins: Origins,
+        operator: Operator,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._dispatch = dispatch
+        self._writer = writer
+        self._store = store
+        self._tokens = tokens
+        self._origins = origins
+        self._operator = operator
+        self._now_s = now_s
+
+    def application(self) -> web.Application:
+        """The routes, with every error as the documented object."""
+        app = web.Application(client_max_size=FRAME_BYTES_MAX, middlewares=[self._guard])
+        app.add_routes(
+            [
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+                web.get("/metrics", self._metrics),
+                web.get("/v1/openapi.json", self._openapi),
+                web.get("/v1/asyncapi.json", self._asyncapi),
+                web.get("/demo.json", self._demo),
+                web.post("/v1/admin/users", self._put_user),
+                web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
+                web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
+                web.post("/v1/{operation}", self._operate),
+                web.options("/v1/{anything:.*}", self._preflight),
+                web.get("/{path:.*}", serve_page),
+            ]
+        )
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Turn what is raised into the documented error, and answer foreign origins that are allowed."""
+        origin = request.headers.get("Origin")
+        if not self._origins.allows(origin, request.headers.get("Host")):
+            return _refused(errors.Forbidden("Pages of this origin may not ask."))
+        try:
+            response = await handler(request)
+        except errors.SixinError as error:
+            response = _refused(error)
+        except web.HTTPRequestEntityTooLarge:
+            response = _refused(errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes."))
+        except web.HTTPNotFound:
+            response = _refused(errors.NotFound())
+        except web.HTTPMethodNotAllowed as refused:
+            response = _refused(errors.BadRequest(f"This path takes {', '.join(sorted(refused.allowed_methods))}."))
+            response.set_status(405)
+            response.headers["Allow"] = ", ".join(sorted(refused.allowed_methods))
+        except web.HTTPException:
+            raise
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("http_request_failed", extra={"path": request.path[:128]})
+            response = _refused(errors.Internal())
+        if origin is not None and not response.prepared:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+        return response
+
+    async def _preflight(self, request: web.Request) -> web.Response:
+        return web.Response(
+            status=204,
+            headers={
+                "Access-Control-Allow-Methods": "GET, POST",
+                "Access-Control-Allow-Headers": "Authorization, Content-Type",
+                "Access-Control-Max-Age": "86400",
+            },
+        )
+
+    def _identity(self, request: web.Request) -> Identity:
+        header = request.headers.get("Authorization")
+        if header is None:
+            raise errors.Unauthenticated
+        return self._tokens.check(bearer(header), now_s=self._now_s())
+
+    async def _operate(self, request: web.Request) -> web.Response:
+        identity = self._identity(request)
+        operation = request.match_info["operation"]
+        if operation not in OPERATIONS:
+            raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
+        body = await request.read()
+        actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
+        return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+
+    # For operators.
+
+    async def _healthz(self, request: web.Request) -> web.Response:
+        """The process answers."""
+        return _json(b'{"status":"ok"}')
+
+    async def _readyz(self, request: web.Request) -> web.Response:
+        """The node can serve: 200, or 503 with why not."""
+        why_not = self._operator.ready()
+        if why_not is None:
+            return _json(b'{"status":"ready"}')
+        return _json(json.dumps({"status": "not ready", "reason": why_not}).encode(), status=503)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        return web.Response(body=self._operator.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+    async def _openapi(self, request: web.Request) -> web.Response:
+        return _json(self._operator.openapi())
+
+    async def _asyncapi(self, request: web.Request) -> web.Response:
+        return _json(self._operator.asyncapi())
+
+    async def _demo(self, request: web.Request) -> web.Response:
+        if self._operator.demo is None:
+            raise errors.NotFound
+        return _json(self._operator.demo)
+
+    def _admin(self, request: web.Request) -> None:
+        if self._identity(request).role != "admin":
+            raise errors.Forbidden("This needs an admin's token.")
+
+    def _inspector(self, request: web.Request) -> None:
+        """The inspector is for admins; in demo mode for the demo's users too."""
+        if self._operator.demo is None:
+            self._admin(request)
+        else:
+            self._identity(request)
+
+    async def _put_user(self, request: web.Request) -> web.Response:
+        """Register a user, or change what is known about one."""
+        self._admin(request)
+        body = decode_as(UserBody, await request.read())
+        profile = Profile(parse_uid(body.uid), body.kind, body.name, body.avatar)
+        await self._writer.change(commands.PutProfile(profile))
+        return _json(encode(body))
+
+    async def _inspect_session(self, request: web.Request) -> web.Response:
+        """A session as it is stored: its head, its newest messages, every member's contact."""
+        self._inspector(request)
+        session_id = parse_session_id(request.match_info["session_id"])
+        session = await self._store.session(session_id)
+        messages = await self._store.messages(session_id, before_sort_key=None, limit=PAGE_MESSAGES_MAX)
+        contacts = [await self._store.contact(member, session_id) for member in pair_members(session_id)]
+        return _json(
+            encode(
+                {
+                    "session": session,
+                    "messages": [message_view(message) for message in reversed(messages)],
+                    "contacts": [_inspected(contact) for contact in contacts if contact is not None],
+                }
+            )
+        )
+
+    async def _inspect_user(self, request: web.Request) -> web.Response:
+        """A user as stored: his head and his newest contacts."""
+        self._inspector(request)
+        uid = parse_uid(request.match_info["uid"])
+        head = await self._store.user(uid)
+        page = await self._store.pull_contacts(
+            uid, after_version=max(0, head.version_id - PAGE_CONTACTS_MAX), limit=PAGE_CONTACTS_MAX
+        )
+        return _json(
+            encode(
+                {
+                    "user": {"uid": str(uid), "version_id": head.version_id, "unread_total": head.unread_total},
+                    "contacts": [_inspected(contact) for contact in page.contacts],
+                }
+            )
+        )
+
+
+def _inspected(contact: Contact) -> dict[str, object]:
+    view: dict[str, object] = msgspec.structs.asdict(contact_view(contact))
+    return view | {"last_seq_id": contact.last_seq_id}
+
+
+def _json(body: bytes, status: int = 200) -> web.Response:
+    return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _refused(error: errors.SixinError) -> web.Response:
+    response = _json(encode_error(error), STATUS[error.code])
+    if isinstance(error, errors.RateLimited):
+        response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
