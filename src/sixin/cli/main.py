@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import sixin
-from sixin.cli import demo, serve, token
+from sixin.cli import demo, inspect, serve, token
 
-COMMANDS = (serve, demo, token)
+COMMANDS = (serve, demo, token, inspect)
 
 
 def parser() -> argparse.ArgumentParser:
