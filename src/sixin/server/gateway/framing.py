@@ -71,6 +71,8 @@ class Broken:
     reason: str
 
 
+NOT_SHORTEST: Final = Broken(PROTOCOL_ERROR, "the length is not in its shortest form")
+
 Event = bytes | Ping | Pong | PeerClose | Broken
 """`bytes` is one whole text message, valid UTF-8."""
 
@@ -145,16 +147,23 @@ class FrameReader:
                 fault = self._header_fault(first, second)
                 if fault is not None:
                     return self._end(events, fault)
-            if length > CONTROL_PAYLOAD_MAX:
-                length_bytes = 2 if length == 126 else 8
-                header_end += length_bytes
-                if end < header_end - 4:
-                    return self._wait(events, data, at, 2 + length_bytes)
-                length = int.from_bytes(data[at + 2 : header_end - 4], "big")
-                if length >> 63 or length < (126 if length_bytes == 2 else 1 << 16):
-                    return self._end(events, Broken(PROTOCOL_ERROR, "the length is not in its shortest form"))
+            if length == 126:
+                header_end += 2
+                if end - at < 4:
+                    return self._wait(events, data, at, 4)
+                length = data[at + 2] << 8 | data[at + 3]
+                if length < 126:
+                    return self._end(events, NOT_SHORTEST)
+            elif length == 127:
+                header_end += 8
+                if end - at < 10:
+                    return self._wait(events, data, at, 10)
+                length = int.from_bytes(data[at + 2 : at + 10], "big")
+                if length >> 63 or length < 1 << 16:
+                    return self._end(events, NOT_SHORTEST)
             # Judged by the header alone: what is too big is never waited for.
-            if not first & CONTROL and length + len(self._fragments or b"") > self._message_bytes_max:
+            held_bytes = 0 if self._fragments is None else len(self._fragments)
+            if length + held_bytes > self._message_bytes_max and not first & CONTROL:
                 return self._end(events, Broken(TOO_BIG, f"a message holds at most {self._message_bytes_max} bytes"))
             if end < header_end + length:
                 return self._wait(events, data, at, header_end + length - at)

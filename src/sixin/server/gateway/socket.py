@@ -1,10 +1,9 @@
 """One WebSocket connection: carries between a transport and the handler above, and knows how a connection ends."""
 
 import asyncio
-import enum
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from sixin.server.gateway import framing
 from sixin.server.gateway.deadlines import Deadlines
@@ -43,15 +42,14 @@ class SocketHandler(Protocol):
         """
 
 
-class State(enum.Enum):
-    """How far a connection has come; only ever downwards."""
-
-    OPEN = enum.auto()
-    CLOSING = enum.auto()
-    """Our Close is sent, the peer's is awaited."""
-    DRAINING = enum.auto()
-    """Nothing is said any more; what still comes is thrown away until TCP ends."""
-    LOST = enum.auto()
+# How far a connection has come; only ever downwards. Plain numbers: an enum's members cost four times as much to look
+# up, on a path that looks four times per message.
+OPEN: Final = 0
+CLOSING: Final = 1
+"""Our Close is sent, the peer's is awaited."""
+DRAINING: Final = 2
+"""Nothing is said any more; what still comes is thrown away until TCP ends."""
+LOST: Final = 3
 
 
 class Socket(asyncio.Protocol):
@@ -101,7 +99,7 @@ class Socket(asyncio.Protocol):
         self._forget = forget
         self._reader = framing.FrameReader(limits.max_message_bytes)
         self._transport: asyncio.Transport
-        self._state = State.OPEN
+        self._state: int = OPEN
         self._close_code = framing.ABNORMAL
         self._close_reason = ""
         self._pinged = False
@@ -114,12 +112,12 @@ class Socket(asyncio.Protocol):
         Does nothing when the connection is closing or gone. Aborts it (1008) when more than `write_buffer_max_bytes`
         wait: so one write must stay well below that.
         """
-        if self._state is State.OPEN and payloads:
+        if self._state == OPEN and payloads:
             self._send(framing.text_frames(payloads))
 
     def write_buffered_bytes(self) -> int:
         """Bytes written and not yet taken by the kernel; 0 when the connection is gone."""
-        return 0 if self._state is State.LOST else self._transport.get_write_buffer_size()
+        return 0 if self._state == LOST else self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the close handshake; after `close_timeout_s` without the peer's part, abort.
@@ -128,11 +126,11 @@ class Socket(asyncio.Protocol):
         """
         if not framing.may_be_sent_in_close(code):
             raise ValueError(f"{code} may not be sent in a Close frame")
-        if self._state is not State.OPEN:
+        if self._state != OPEN:
             return
 
         self._note_end(code, reason)
-        self._state = State.CLOSING
+        self._state = CLOSING
         self._transport.write(framing.close_frame(code, reason))
         # The peer's Close has to be read.
         self.resume_reading()
@@ -140,14 +138,14 @@ class Socket(asyncio.Protocol):
 
     def abort(self) -> None:
         """End the connection at once; what is not sent yet is lost. `closed` follows soon."""
-        if self._state is State.LOST:
+        if self._state == LOST:
             return
-        self._state = State.DRAINING
+        self._state = DRAINING
         self._transport.abort()
 
     def pause_reading(self) -> None:
         """Read nothing more: the kernel's buffers fill and the peer has to wait. Pongs are not waited for meanwhile."""
-        if self._state is State.OPEN and not self._paused and not self._transport.is_closing():
+        if self._state == OPEN and not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
@@ -175,7 +173,7 @@ class Socket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = True
-        if self._state is State.DRAINING:
+        if self._state == DRAINING:
             return
         for event in self._reader.feed(data):
             if type(event) is bytes:
@@ -196,7 +194,7 @@ class Socket(asyncio.Protocol):
         return
 
     def resume_writing(self) -> None:
-        if self._state is not State.OPEN or self._handler is None:
+        if self._state != OPEN or self._handler is None:
             return
         try:
             self._handler.writable()
@@ -205,21 +203,21 @@ class Socket(asyncio.Protocol):
             self._fail(framing.INTERNAL, "internal error")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._state = State.LOST
+        self._state = LOST
         self._deadlines.cancel(self)
         self._forget(self)
         self._tell_closed()
 
     def overdue(self) -> None:
         """A ping is due, a pong has not come, or the end takes too long."""
-        if self._state is not State.OPEN:
+        if self._state != OPEN:
             self.abort()
             return
         if not self._pinged:
             self._pinged, self._heard = True, False
             self._send(framing.control_frame(framing.PING, b""))
             # An abort for a full buffer is the last thing a connection waits for.
-            if self._state is State.OPEN:
+            if self._state == OPEN:
                 self._deadlines.set(self, self._limits.ping_timeout_s)
             return
         # Any byte shows that the peer lives: behind a long message its pong may take a while.
@@ -237,7 +235,7 @@ class Socket(asyncio.Protocol):
             self.abort()
 
     def _deliver(self, payload: bytes) -> None:
-        if self._state is not State.OPEN or self._handler is None:
+        if self._state != OPEN or self._handler is None:
             return
         try:
             self._handler.received(payload)
@@ -246,16 +244,16 @@ class Socket(asyncio.Protocol):
             self._fail(framing.INTERNAL, "internal error")
 
     def _answer_ping(self, ping: framing.Ping) -> None:
-        if self._state is State.OPEN:
+        if self._state == OPEN:
             self._send(framing.control_frame(framing.PONG, ping.payload))
 
     def _answer_close(self, close: framing.PeerClose) -> None:
-        if self._state is State.DRAINING:
+        if self._state == DRAINING:
             return
-        if self._state is State.OPEN:
+        if self._state == OPEN:
             self._note_end(close.code, close.reason)
             self._transport.write(framing.close_frame(close.code, ""))
-        self._state = State.DRAINING
+        self._state = DRAINING
         self._transport.close()
         # A peer that does not read its rest must not keep the connection.
         self._deadlines.set(self, self._limits.close_timeout_s)
@@ -263,12 +261,12 @@ class Socket(asyncio.Protocol):
 
     def _fail(self, code: int, reason: str) -> None:
         """Fail the connection (RFC 6455 section 7.1.7): say why, then only wait for TCP to end."""
-        if self._state is State.DRAINING:
+        if self._state == DRAINING:
             return
-        if self._state is State.OPEN:
+        if self._state == OPEN:
             self._note_end(code, reason)
             self._transport.write(framing.close_frame(code, reason))
-        self._state = State.DRAINING
+        self._state = DRAINING
         end_writing(self._transport)
         self.resume_reading()
         self._deadlines.set(self, self._limits.close_timeout_s)
