@@ -1,5 +1,6 @@
 """The HTTP door: `POST /v1/<operation>` with a bearer token, through the same dispatch; and what operators ask."""
 
+import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -39,6 +40,9 @@ STATUS: Final = {
     "unavailable": 503,
     "internal": 500,
 }
+
+BODY_TIMEOUT_S: Final = 15.0
+"""A body has at most 128 KiB; a line that needs longer for it is broken, or holds us on purpose."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -149,7 +153,7 @@ class HttpDoor:
         operation = request.match_info["operation"]
         if operation not in OPERATIONS:
             raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
-        body = await request.read()
+        body = await _body_of(request)
         actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
         return _json(await self._dispatch.call(actor, operation, body or b"{}"))
 
@@ -194,7 +198,7 @@ class HttpDoor:
     async def _put_user(self, request: web.Request) -> web.Response:
         """Register a user, or change what is known about one."""
         self._admin(request)
-        body = decode_as(UserBody, await request.read())
+        body = decode_as(UserBody, await _body_of(request))
         profile = Profile(parse_uid(body.uid), body.kind, body.name, body.avatar)
         await self._writer.change(commands.PutProfile(profile))
         return _json(encode(body))
@@ -232,6 +236,15 @@ class HttpDoor:
                 }
             )
         )
+
+
+async def _body_of(request: web.Request) -> bytes:
+    """The whole body, as long as it comes in time."""
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            return await request.read()
+    except TimeoutError:
+        raise errors.BadRequest(f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None
 
 
 def _inspected(contact: Contact) -> dict[str, object]:
