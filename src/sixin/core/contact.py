@@ -46,11 +46,6 @@ class Contact(Struct, frozen=True, gc=False):
         """What this contact adds to its owner's total: nothing while muted or deleted (design §3.7)."""
         return 0 if self.muted or self.status == "deleted" else self.unread
 
-    @property
-    def last_visible_above(self) -> int:
-        """The higher of both watermarks: an unread message lies above it."""
-        return max(self.last_del_msg_id, self.last_read_msg_id)
-
     def counts(self, message: Message) -> bool:
         """Whether a message is one of the unread ones, hidden ones aside (design §3.7)."""
         return (
@@ -63,26 +58,16 @@ class Contact(Struct, frozen=True, gc=False):
     def with_message(self, message: Message, version_id: int) -> "Contact":
         """A message arrived or was sent: the contact is back in the list, on top of its kind."""
         by_peer = message.sender != self.owner
-        # Built in full rather than replaced: this runs twice for each send.
-        return Contact(
-            owner=self.owner,
-            session_id=self.session_id,
-            peer=self.peer,
+        return replace(
+            self,
             version_id=version_id,
             sort_key=version_id + PINNED_SORT_KEY_BASE if self.pinned else version_id,
             last_msg_id=message.msg_id,
             last_message=message,
-            last_del_msg_id=self.last_del_msg_id,
-            last_read_msg_id=self.last_read_msg_id,
-            peer_read_msg_id=self.peer_read_msg_id,
             unread=self.unread + by_peer,
-            pinned=self.pinned,
-            muted=self.muted,
-            labels=self.labels,
             status="normal",
             peer_ack=self.peer_ack or by_peer,
             message_version=message.version_id,
-            hidden_version=self.hidden_version,
             last_seq_id=self.last_seq_id if by_peer else max(self.last_seq_id, message.seq_id),
         )
 

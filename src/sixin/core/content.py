@@ -1,9 +1,11 @@
 """What a message says: typed objects, unknown fields kept, one canonical encoding.
 
 Canonical means: keys sorted, no white space, no repeated key. Two spellings of one content are one content, so a
-retry through another door is recognised, and nobody reads a repeated key differently from the server.
+retry through another door is recognised, and nobody reads a repeated key differently from the server. A number keeps
+its value and its kind: `1e2` is `100.0`, and is not `100`.
 """
 
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import Annotated, Any, NamedTuple
 
@@ -11,7 +13,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sixin.core import errors
-from sixin.core.limits import CONTENT_BYTES_MAX, CONTENT_DEPTH_MAX, URL_CHARS_MAX
+from sixin.core.ids import ID_PATTERN, parse_positive, whole
+from sixin.core.limits import CONTENT_BYTES_MAX, CONTENT_DEPTH_MAX, FRAME_BYTES_MAX, URL_CHARS_MAX
 
 Url = Annotated[str, Meta(min_length=1, max_length=URL_CHARS_MAX, description="Where the bytes are.")]
 Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Size in bytes.")]
@@ -76,7 +79,7 @@ class Location(Struct, tag="location", frozen=True):
 class Card(Struct, tag="card", frozen=True):
     """Somebody's name card."""
 
-    uid: Annotated[str, Meta(pattern="^[1-9][0-9]{0,18}$")]
+    uid: Annotated[str, Meta(pattern=whole(ID_PATTERN))]
     name: ShortText | None = None
     avatar: Url | None = None
 
@@ -101,6 +104,9 @@ _to_any = msgspec.json.Decoder()
 _sorted = msgspec.json.Encoder(order="sorted")
 
 
+_TOO_DEEP = f"A content has at most {CONTENT_DEPTH_MAX} levels of objects and lists."
+
+
 class Canonical(NamedTuple):
     """A content that was checked: its canonical JSON, and the digest that recognises it after it is gone."""
 
@@ -113,17 +119,21 @@ def canonical(raw: bytes | bytearray | memoryview | msgspec.Raw) -> Canonical:
 
     Raises `BadRequest` for what is not one of the types, `TooLarge` above 16 KiB or 32 levels.
     """
+    if len(raw) > FRAME_BYTES_MAX:  # no door lets it through; whoever calls from elsewhere must not pay for parsing it
+        raise errors.TooLarge(f"A content has at most {CONTENT_BYTES_MAX} bytes.")
     try:
-        _to_typed.decode(raw)
+        typed = _to_typed.decode(raw)
         value = _to_any.decode(raw)
     except msgspec.ValidationError as error:
-        raise errors.BadRequest(f"content: {error}") from None
+        raise errors.BadRequest(f"content: {error}.") from None
     except RecursionError:
-        raise errors.TooLarge(f"A content has at most {CONTENT_DEPTH_MAX} levels.") from None
+        raise errors.TooLarge(_TOO_DEEP) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise errors.BadRequest(f"content is not JSON: {error}") from None
+        raise errors.BadRequest(f"content is not JSON: {error}.") from None
 
-    if value["type"] != "text" or len(value) > 2:  # {"type", "text"} alone cannot be deep
+    if isinstance(typed, Card):
+        parse_positive(typed.uid, "The uid of a card")
+    if not isinstance(typed, Text) or len(value) > 2:  # {"type", "text"} alone cannot be deep
         _refuse_deep(value)
     encoded = _sorted.encode(value)
     if len(encoded) > CONTENT_BYTES_MAX:
@@ -132,14 +142,14 @@ def canonical(raw: bytes | bytearray | memoryview | msgspec.Raw) -> Canonical:
 
 
 def _refuse_deep(value: object) -> None:
-    level: list[object] = [value]
+    level = [value]
     for _ in range(CONTENT_DEPTH_MAX):
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, dict | list)
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-        ]
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, (dict, list))]
         if not level:
             return
-    raise errors.TooLarge(f"A content has at most {CONTENT_DEPTH_MAX} levels.")
+    raise errors.TooLarge(_TOO_DEEP)
+
+
+def _inside(outer: Any) -> Iterable[object]:
+    inside: Iterable[object] = outer.values() if isinstance(outer, dict) else outer
+    return inside

@@ -4,7 +4,7 @@ A decision is taken inside the transaction that makes it visible, so the version
 (design §3.5). A refusal is a raised `SixinError`; it has changed nothing. See `docs/write-path.md`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
@@ -13,29 +13,18 @@ from msgspec.structs import replace
 from sixin.core import commands, errors
 from sixin.core.commands import Command, Policy
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
-from sixin.core.ids import MsgId, Uid, msg_id_of, next_tick, pair_members, peer_of, slot_of
+from sixin.core.ids import MsgId, SessionId, Uid, msg_id_of, next_tick, pair_members, peer_of, slot_of
 from sixin.core.message import Message, Status
 from sixin.core.notices import ContactChanged, MessageChanged, Notice
-from sixin.core.rows import PreviewWithout, Row, Rows, UnreadUpTo
+from sixin.core.rows import NO_CHANGES, Changes, PreviewWithout, Rows, UnreadUpTo
 from sixin.core.session import Session, SlotHead
-
-_OfSession = (
-    commands.DeleteForMe
-    | commands.DeleteForAll
-    | commands.Clear
-    | commands.DeleteContact
-    | commands.Read
-    | commands.Pin
-    | commands.Mute
-    | commands.Label
-)
 
 
 class Decision(Struct, frozen=True, gc=False):
     """What a command comes to."""
 
     answer: Message | Contact | Profile
-    changed: tuple[Row, ...] = ()
+    changed: Changes = NO_CHANGES
     """The rows as they will be; none when the command was done before."""
     notices: tuple[Notice, ...] = ()
 
@@ -78,21 +67,24 @@ def _decide_send(rows: Rows, command: commands.Send, now_ms: int, policy: Policy
         sent_at_ms=now_ms,
         changed_at_ms=now_ms,
     )
-    changed: list[Row] = [
-        SlotHead(slot, tick),
-        Session(session_id, version_id, message.ordinal, message.msg_id),
-        message,
-    ]
-    notices: list[Notice] = [MessageChanged(message, members)]
+    users: list[UserHead] = []
+    contacts: list[Contact] = []
     for member in members:
         contact = rows.contacts[member, session_id] or Contact(member, session_id, peer_of(session_id, member))
         head = rows.users[member]
         # The version is taken here, where the row that carries it is written. Taken before the transaction, a slow
         # writer could commit version 7 after a device has pulled 8, and that device would never see 7.
         after = contact.with_message(message, head.version_id + 1)
-        changed += (_head_after(head, contact, after), after)
-        notices.append(ContactChanged(after))
-    return Decision(message, tuple(changed), tuple(notices))
+        users.append(_head_after(head, contact, after))
+        contacts.append(after)
+    changed = Changes(
+        slots=(SlotHead(slot, tick),),
+        sessions=(Session(session_id, version_id, message.ordinal, message.msg_id),),
+        users=tuple(users),
+        contacts=tuple(contacts),
+        born=(message,),
+    )
+    return Decision(message, changed, (MessageChanged(message, members), *map(ContactChanged, contacts)))
 
 
 def _decide_recall(rows: Rows, command: commands.Recall, now_ms: int, policy: Policy) -> Decision:
@@ -104,12 +96,12 @@ def _decide_recall(rows: Rows, command: commands.Recall, now_ms: int, policy: Po
     if now_ms - message.sent_at_ms > policy.recall_window_ms:
         raise errors.TooLate(f"A message can be recalled for {policy.recall_window_ms // 1_000} s after it was sent.")
 
-    emptied, changed, notices = _empty(rows, [message], "recalled", now_ms)
-    return Decision(emptied[0], changed, notices)
+    changed, notices = _emptied(rows, [message], "recalled", now_ms)
+    return Decision(changed.emptied[0], changed, notices)
 
 
 def _decide_delete_for_all(rows: Rows, command: commands.DeleteForAll, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
+    contact = _own_contact(rows, command.actor, command.session_id)
     messages = [_visible_message(rows, command, msg_id) for msg_id in command.msg_ids]
     if not command.moderator and any(message.sender != command.actor for message in messages):
         raise errors.Forbidden("Only its sender or a moderator may delete a message for all.")
@@ -117,14 +109,14 @@ def _decide_delete_for_all(rows: Rows, command: commands.DeleteForAll, now_ms: i
     if not normal:
         return Decision(contact)
 
-    _, changed, notices = _empty(rows, normal, "deleted", now_ms)
-    mine = next(row for row in changed if isinstance(row, Contact) and row.owner == command.actor)
+    changed, notices = _emptied(rows, normal, "deleted", now_ms)
+    mine = next(row for row in changed.contacts if row.owner == command.actor)
     return Decision(mine, changed, notices)
 
 
-def _empty(
+def _emptied(
     rows: Rows, messages: list[Message], status: Status, now_ms: int
-) -> tuple[list[Message], tuple[Row, ...], tuple[Notice, ...]]:
+) -> tuple[Changes, tuple[MessageChanged | ContactChanged, ...]]:
     """Take the content out of messages of one session, everywhere it is shown, and tell every member."""
     session_id = messages[0].session_id
     members = pair_members(session_id)
@@ -133,11 +125,12 @@ def _empty(
         message.emptied(status, version_id=session.version_id + nth, now_ms=now_ms)
         for nth, message in enumerate(messages, 1)
     ]
-    changed: list[Row] = [replace(session, version_id=emptied[-1].version_id), *emptied]
-    notices: list[Notice] = [
+    told = [
         MessageChanged(message, members, tuple(member for member in members if not _sees(rows, member, message)))
         for message in emptied
     ]
+    users: list[UserHead] = []
+    contacts: list[Contact] = []
     for member in members:
         contact = rows.contacts[member, session_id]
         if contact is None:
@@ -146,18 +139,26 @@ def _empty(
         for message, gone in zip(messages, emptied, strict=True):
             was_unread = contact.counts(message) and rows.hidden[member, message.msg_id] is None
             after = after.with_emptied(gone, unread_less=int(was_unread))
-        _change_contact(rows, contact, after, changed, notices)
-    return emptied, tuple(changed), tuple(notices)
+        head, after = _at_next_version(rows, contact, after)
+        users.append(head)
+        contacts.append(after)
+    changed = Changes(
+        sessions=(replace(session, version_id=emptied[-1].version_id),),
+        users=tuple(users),
+        contacts=tuple(contacts),
+        emptied=tuple(emptied),
+    )
+    return changed, (*told, *map(ContactChanged, contacts))
 
 
 def _decide_delete_for_me(rows: Rows, command: commands.DeleteForMe, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
+    contact = _own_contact(rows, command.actor, command.session_id)
     seen: list[Message] = []
     for msg_id in command.msg_ids:
         message = rows.message(command.session_id, msg_id)
         if message is None:
             raise errors.NotFound
-        if msg_id > contact.last_del_msg_id and rows.hidden[command.actor, msg_id] is None:
+        if _sees(rows, command.actor, message):
             seen.append(message)
     if not seen:
         return Decision(contact)
@@ -172,24 +173,24 @@ def _decide_delete_for_me(rows: Rows, command: commands.DeleteForMe, now_ms: int
         last_message=preview,
         unread=contact.unread - sum(contact.counts(message) for message in seen),
     )
-    hidden = [Hidden(command.actor, command.session_id, message.msg_id, version_id) for message in seen]
-    return _contact_decision(rows, contact, after, hidden)
+    hidden = tuple(Hidden(command.actor, command.session_id, message.msg_id, version_id) for message in seen)
+    return _decided_alone(rows, contact, after, hidden)
 
 
 def _decide_clear(rows: Rows, command: commands.Clear, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
+    contact = _own_contact(rows, command.actor, command.session_id)
     up_to = command.up_to_msg_id
     if up_to is None:
-        return _contact_decision(rows, contact, _cleared(contact))
+        return _decided_alone(rows, contact, _cleared(contact))
     if rows.message(command.session_id, up_to) is None:
         raise errors.NotFound
     unread_less = rows.unread[UnreadUpTo(command.actor, command.session_id, up_to)]
-    return _contact_decision(rows, contact, contact.with_clear_mark(up_to, unread_less=unread_less))
+    return _decided_alone(rows, contact, contact.with_clear_mark(up_to, unread_less=unread_less))
 
 
 def _decide_delete_contact(rows: Rows, command: commands.DeleteContact, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
-    return _contact_decision(rows, contact, _cleared(contact).as_deleted())
+    contact = _own_contact(rows, command.actor, command.session_id)
+    return _decided_alone(rows, contact, _cleared(contact).as_deleted())
 
 
 def _cleared(contact: Contact) -> Contact:
@@ -199,53 +200,52 @@ def _cleared(contact: Contact) -> Contact:
 
 def _decide_read(rows: Rows, command: commands.Read, now_ms: int, policy: Policy) -> Decision:
     reader, session_id, up_to = command.actor, command.session_id, command.msg_id
-    contact = _own_contact(rows, command)
+    contact = _own_contact(rows, command.actor, command.session_id)
     if rows.message(session_id, up_to) is None:
         raise errors.NotFound
     after = contact.with_read_mark(up_to, unread_less=rows.unread[UnreadUpTo(reader, session_id, up_to)])
     if after is contact:
         return Decision(contact)
     if contact.peer == reader:
-        return _contact_decision(rows, contact, after.with_peer_read_mark(up_to))
+        return _decided_alone(rows, contact, after.with_peer_read_mark(up_to))
 
-    changed: list[Row] = []
-    notices: list[Notice] = []
-    after = _change_contact(rows, contact, after, changed, notices)
     peers = rows.contacts[contact.peer, session_id]
+    lines = [_at_next_version(rows, contact, after)]
     if peers is not None:
-        _change_contact(rows, peers, peers.with_peer_read_mark(up_to), changed, notices)
-    return Decision(after, tuple(changed), tuple(notices))
+        lines.append(_at_next_version(rows, peers, peers.with_peer_read_mark(up_to)))
+    users, contacts = zip(*lines, strict=True)
+    return Decision(contacts[0], Changes(users=users, contacts=contacts), tuple(map(ContactChanged, contacts)))
 
 
 def _decide_pin(rows: Rows, command: commands.Pin, now_ms: int, policy: Policy) -> Decision:
     contact = _listed_contact(rows, command)
-    return _contact_decision(rows, contact, contact.with_pin(command.pinned))
+    return _decided_alone(rows, contact, contact.with_pin(command.pinned))
 
 
 def _decide_mute(rows: Rows, command: commands.Mute, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
-    return _contact_decision(rows, contact, replace(contact, muted=command.muted))
+    contact = _own_contact(rows, command.actor, command.session_id)
+    return _decided_alone(rows, contact, replace(contact, muted=command.muted))
 
 
 def _decide_label(rows: Rows, command: commands.Label, now_ms: int, policy: Policy) -> Decision:
-    contact = _own_contact(rows, command)
-    return _contact_decision(rows, contact, replace(contact, labels=command.labels))
+    contact = _own_contact(rows, command.actor, command.session_id)
+    return _decided_alone(rows, contact, replace(contact, labels=command.labels))
 
 
 def _decide_put_profile(rows: Rows, command: commands.PutProfile, now_ms: int, policy: Policy) -> Decision:
     profile = command.profile
-    return Decision(profile, () if rows.profiles[profile.uid] == profile else (profile,))
+    return Decision(profile, NO_CHANGES if rows.profiles[profile.uid] == profile else Changes(profiles=(profile,)))
 
 
-def _own_contact(rows: Rows, command: _OfSession) -> Contact:
-    contact = rows.contacts[command.actor, command.session_id]
+def _own_contact(rows: Rows, actor: Uid, session_id: SessionId) -> Contact:
+    contact = rows.contacts[actor, session_id]
     if contact is None:
         raise errors.NotFound
     return contact
 
 
 def _listed_contact(rows: Rows, command: commands.Pin) -> Contact:
-    contact = _own_contact(rows, command)
+    contact = _own_contact(rows, command.actor, command.session_id)
     if contact.status == "deleted":
         raise errors.NotFound("A deleted contact is not in the list, so it cannot be pinned there.")
     return contact
@@ -266,23 +266,19 @@ def _sees(rows: Rows, member: Uid, message: Message) -> bool:
     )
 
 
-def _contact_decision(rows: Rows, before: Contact, after: Contact, also: Iterable[Row] = ()) -> Decision:
+def _decided_alone(rows: Rows, before: Contact, after: Contact, hidden: tuple[Hidden, ...] = ()) -> Decision:
     """A decision that changes one line of the actor and nothing that anybody else could see."""
     if after == before:
         return Decision(before)
-    changed: list[Row] = list(also)
-    notices: list[Notice] = []
-    after = _change_contact(rows, before, after, changed, notices)
-    return Decision(after, tuple(changed), tuple(notices))
+    head, after = _at_next_version(rows, before, after)
+    return Decision(after, Changes(users=(head,), contacts=(after,), hidden=hidden), (ContactChanged(after),))
 
 
-def _change_contact(rows: Rows, before: Contact, after: Contact, changed: list[Row], notices: list[Notice]) -> Contact:
-    """Give a changed contact its owner's next version, and keep the owner's total right."""
+def _at_next_version(rows: Rows, before: Contact, after: Contact) -> tuple[UserHead, Contact]:
+    """A changed contact at its owner's next version, and the owner's head with that version and the right total."""
     head = rows.users[before.owner]
     after = replace(after, version_id=head.version_id + 1)
-    changed += (_head_after(head, before, after), after)
-    notices.append(ContactChanged(after))
-    return after
+    return _head_after(head, before, after), after
 
 
 def _head_after(head: UserHead, before: Contact, after: Contact) -> UserHead:

@@ -26,6 +26,15 @@ SECONDS_MAX: Final = INT64_MAX // (TICKS_PER_S * SLOTS) - 1
 
 TICK_MAX: Final = Tick(SECONDS_MAX * TICKS_PER_S + TICKS_PER_S - 1)
 
+ID_PATTERN: Final = "[1-9][0-9]{0,18}"
+"""What `parse_positive` takes, but for 2^63 itself: for schemas. Anchor it with `whole`."""
+
+
+def whole(pattern: str) -> str:
+    """A regular expression for the whole of a text, in the dialects of Python and of JSON Schema alike."""
+    # In Python, `$` alone also matches before a last newline, and "1\n" would be an id.
+    return f"^(?:{pattern})(?!\\n)$"
+
 
 def parse_positive(text: str, what: str) -> int:
     """A positive signed 64-bit integer in canonical decimal: no sign, no leading zero, no point, ASCII only.

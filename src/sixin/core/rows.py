@@ -4,9 +4,9 @@
 `Rows` holds what was loaded. A command sees what the commands before it in the batch have changed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, assert_never
+from typing import Final, assert_never
 
 from msgspec import Struct
 
@@ -21,7 +21,49 @@ ContactKey = tuple[Uid, SessionId]
 SeqKey = tuple[SessionId, Uid, int]
 HiddenKey = tuple[Uid, MsgId]
 
-Row = SlotHead | Session | UserHead | Contact | Message | Hidden | Profile
+
+class Changes(Struct, frozen=True, gc=False):
+    """Rows as they will be, by kind and each once: what one decision changes, or a whole batch.
+
+    By kind, because whoever takes it in (the working set, an engine, the cache) has one place for each.
+    """
+
+    slots: tuple[SlotHead, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    users: tuple[UserHead, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    """Stored without the content of `last_message`: its id alone, so that content is stored once."""
+    born: tuple[Message, ...] = ()
+    """Messages that were not there before. One that lost its content in the batch it was sent in is here, empty."""
+    emptied: tuple[Message, ...] = ()
+    """Messages that lost their content; it must not survive in the store's files. By version, as they became so."""
+    hidden: tuple[Hidden, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether anything changes. Whatever happens in a session or to a user changes a head."""
+        return bool(self.users or self.profiles)
+
+
+NO_CHANGES: Final = Changes()
+
+
+def merged(parts: Sequence[Changes]) -> Changes:
+    """What several decisions, one after the other, come to: each row once, as the last of them left it."""
+    born = {row.msg_id: row for part in parts for row in part.born}
+    emptied = {row.msg_id: row for part in parts for row in part.emptied}
+    for msg_id in born.keys() & emptied.keys():
+        born[msg_id] = emptied.pop(msg_id)
+    return Changes(
+        slots=tuple({row.slot: row for part in parts for row in part.slots}.values()),
+        sessions=tuple({row.session_id: row for part in parts for row in part.sessions}.values()),
+        users=tuple({row.uid: row for part in parts for row in part.users}.values()),
+        contacts=tuple({(row.owner, row.session_id): row for part in parts for row in part.contacts}.values()),
+        born=tuple(born.values()),
+        emptied=tuple(emptied.values()),
+        hidden=tuple({(row.owner, row.msg_id): row for part in parts for row in part.hidden}.values()),
+        profiles=tuple({row.uid: row for part in parts for row in part.profiles}.values()),
+    )
 
 
 class UnreadUpTo(Struct, frozen=True, gc=False):
@@ -82,10 +124,6 @@ class Loaded(Struct):
     previews: list[tuple[PreviewWithout, Message | None]] = []
 
 
-_TOLD_TO_ALL = (commands.Send, commands.Recall, commands.DeleteForAll, commands.Read)
-"""The commands that change a line of every member; the others change the actor's alone (design §3.10)."""
-
-
 def fact_of(command: Command) -> Fact | None:
     """The fact a command needs, if any."""
     match command:
@@ -112,27 +150,28 @@ def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
 
     session_id = command.session_id
     members = pair_members(session_id)
-    keys.sessions.add(session_id)
-    for member in members if isinstance(command, _TOLD_TO_ALL) else (command.actor,):
-        keys.users.add(member)
-        keys.contacts.add((member, session_id))
-
+    # Whose lines it may change. A command about oneself must not reach the other side's (design §3.10).
+    lines_of: tuple[Uid, ...] = (command.actor,)
     match command:
         case commands.Send():
+            lines_of = members
             keys.slots.add(slot_of(session_id))
             keys.seqs.add((session_id, command.actor, command.seq_id))
             if policy.registered_only:
                 keys.profiles.update(members)
         case commands.Recall():
+            lines_of = members
             keys.messages.add(command.msg_id)
             keys.hidden.update((member, command.msg_id) for member in members)
         case commands.DeleteForAll():
+            lines_of = members
             keys.messages.update(command.msg_ids)
             keys.hidden.update((member, msg_id) for member in members for msg_id in command.msg_ids)
         case commands.DeleteForMe():
             keys.messages.update(command.msg_ids)
             keys.hidden.update((command.actor, msg_id) for msg_id in command.msg_ids)
         case commands.Read():
+            lines_of = members
             keys.messages.add(command.msg_id)
         case commands.Clear():
             if command.up_to_msg_id is not None:
@@ -141,6 +180,10 @@ def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
             pass
         case _:
             assert_never(command)
+    keys.sessions.add(session_id)
+    keys.users.update(lines_of)
+    for member in lines_of:
+        keys.contacts.add((member, session_id))
     fact = fact_of(command)
     if fact is not None:
         keys.facts.add(fact)
@@ -187,41 +230,39 @@ class Rows:
         self.seqs.update(dict.fromkeys(keys.seqs))
         self.hidden.update(dict.fromkeys(keys.hidden))
         self.profiles.update(dict.fromkeys(keys.profiles))
-        for rows in (
-            loaded.slots,
-            loaded.sessions,
-            loaded.users,
-            loaded.contacts,
-            loaded.messages,
-            loaded.hidden,
-            loaded.profiles,
-        ):
-            self.put_all(rows)
+        self.put(
+            Changes(
+                slots=tuple(loaded.slots),
+                sessions=tuple(loaded.sessions),
+                users=tuple(loaded.users),
+                contacts=tuple(loaded.contacts),
+                born=tuple(loaded.messages),
+                hidden=tuple(loaded.hidden),
+                profiles=tuple(loaded.profiles),
+            )
+        )
         self.unread.update(loaded.unread)
         self.previews.update(loaded.previews)
 
-    def put(self, row: Row) -> None:
-        """A row as it now is."""
-        if isinstance(row, Contact):
-            self.contacts[row.owner, row.session_id] = row
-        elif isinstance(row, UserHead):
-            self.users[row.uid] = row
-        elif isinstance(row, Message):
-            self.messages[row.msg_id] = row
-            self.seqs[row.session_id, row.sender, row.seq_id] = row.msg_id
-        elif isinstance(row, Session):
-            self.sessions[row.session_id] = row
-        elif isinstance(row, SlotHead):
-            self.slots[row.slot] = row
-        elif isinstance(row, Hidden):
-            self.hidden[row.owner, row.msg_id] = row
-        else:
-            self.profiles[row.uid] = row
-
-    def put_all(self, rows: Iterable[Any]) -> None:
-        """Several rows as they now are."""
-        for row in rows:
-            self.put(row)
+    def put(self, changes: Changes) -> None:
+        """Rows as they now are."""
+        for slot in changes.slots:
+            self.slots[slot.slot] = slot
+        for session in changes.sessions:
+            self.sessions[session.session_id] = session
+        for user in changes.users:
+            self.users[user.uid] = user
+        for contact in changes.contacts:
+            self.contacts[contact.owner, contact.session_id] = contact
+        for message in changes.born:
+            self.messages[message.msg_id] = message
+            self.seqs[message.session_id, message.sender, message.seq_id] = message.msg_id
+        for message in changes.emptied:
+            self.messages[message.msg_id] = message
+        for hidden in changes.hidden:
+            self.hidden[hidden.owner, hidden.msg_id] = hidden
+        for profile in changes.profiles:
+            self.profiles[profile.uid] = profile
 
     def message(self, session_id: SessionId, msg_id: MsgId) -> Message | None:
         """A message of this session; one of another session is none of its business."""

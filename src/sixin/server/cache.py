@@ -11,7 +11,7 @@ from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
 from sixin.core.notices import ContactChanged, MessageChanged
-from sixin.core.rows import Row
+from sixin.core.rows import Changes
 from sixin.core.timeline import (
     ContactPage,
     MessagePage,
@@ -56,27 +56,28 @@ class Cache:
         """Rows held."""
         return self._rows
 
-    def committed(self, changed: Iterable[Row]) -> None:
+    def committed(self, changes: Changes) -> None:
         """Follow one decision that is now durable. Decisions come in the order they were taken."""
         if not self._enabled:
             return
-        for row in changed:
-            if isinstance(row, Contact):
-                self._extend(self._contacts, row.owner, row, contact_tail, row.last_message)
-            elif isinstance(row, Message):
-                self._extend(self._messages, row.session_id, row, message_tail, row)
-            elif isinstance(row, UserHead):
-                self._heads[row.uid] = row
-                if len(self._heads) > CACHED_HEADS_MAX:
-                    del self._heads[next(iter(self._heads))]
+        for message in (*changes.born, *changes.emptied):
+            self._extend_message(message)
+        for contact in changes.contacts:
+            self._extend_contact(contact)
+        for head in changes.users:
+            self._heads[head.uid] = head
+            if len(self._heads) > CACHED_HEADS_MAX:
+                del self._heads[next(iter(self._heads))]
 
     def received(self, told: Iterable[Told]) -> None:
         """Follow what another node committed. What it did not send along, the versions give away."""
-        self.committed(
-            one.message if isinstance(one, MessageChanged) else one.contact
-            for one in told
-            if isinstance(one, MessageChanged | ContactChanged)
-        )
+        if not self._enabled:
+            return
+        for one in told:
+            if isinstance(one, MessageChanged):
+                self._extend_message(one.message)
+            elif isinstance(one, ContactChanged):
+                self._extend_contact(one.contact)
 
     def forget(self) -> None:
         """It is not known what the last batch wrote: only the store can tell now."""
@@ -84,6 +85,12 @@ class Cache:
         self._contacts.clear()
         self._heads.clear()
         self._rows = 0
+
+    def _extend_message(self, message: Message) -> None:
+        self._extend(self._messages, message.session_id, message, message_tail, message)
+
+    def _extend_contact(self, contact: Contact) -> None:
+        self._extend(self._contacts, contact.owner, contact, contact_tail, contact.last_message)
 
     def _extend(
         self, tails: dict[K, Tail[R]], key: K, row: R, make: Callable[[int], Tail[R]], shown: Message | None

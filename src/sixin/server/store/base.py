@@ -7,30 +7,13 @@ An engine knows rows and transactions, and none of the rules. `memory.py` is the
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
 
-from msgspec import Struct
-
-from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
+from sixin.core.rows import Changes as Changes
 from sixin.core.rows import Keys, Loaded
-from sixin.core.session import Session, SlotHead
+from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
-
-
-class Changes(Struct):
-    """The rows of a batch as they will be, each once: what a transaction writes."""
-
-    slots: list[SlotHead] = []
-    sessions: list[Session] = []
-    users: list[UserHead] = []
-    contacts: list[Contact] = []
-    """Written without the content of `last_message`: its id alone, so that content is stored once."""
-    born: list[Message] = []
-    """Messages that were not there before."""
-    emptied: list[Message] = []
-    """Messages that lost their content; it must not survive in the store's files."""
-    hidden: list[Hidden] = []
-    profiles: list[Profile] = []
 
 
 class Transaction(ABC):

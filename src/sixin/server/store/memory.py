@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import MsgId, SessionId, Uid
 from sixin.core.message import Message
-from sixin.core.rows import Keys, Loaded, PreviewWithout, Rows, UnreadUpTo
+from sixin.core.rows import Changes, Keys, Loaded, PreviewWithout, Rows, UnreadUpTo
 from sixin.core.session import Session
 from sixin.core.timeline import (
     ContactPage,
@@ -20,7 +20,7 @@ from sixin.core.timeline import (
     page_of_contacts,
     page_of_hidden,
 )
-from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.base import Store, Transaction
 
 T = TypeVar("T")
 
@@ -164,22 +164,13 @@ class MemoryStore(Store):
         """All of it; nothing here can fail half-way."""
         for message in changes.born:
             self._timelines.setdefault(message.session_id, []).append(message.msg_id)
-        for rows in (
-            changes.slots,
-            changes.sessions,
-            changes.users,
-            changes.born,
-            changes.emptied,
-            changes.hidden,
-            changes.profiles,
-        ):
-            self._rows.put_all(rows)
+        self._rows.put(changes)
         for contact in changes.contacts:
             # The preview is read through its id, as in every engine, so that it can never be an old copy.
             preview = contact.last_message
-            self._rows.put(
-                contact if preview is None else replace(contact, last_message=self._rows.messages[preview.msg_id])
-            )
+            if preview is not None:
+                as_stored = replace(contact, last_message=self._rows.messages[preview.msg_id])
+                self._rows.contacts[contact.owner, contact.session_id] = as_stored
 
 
 def _found(rows: Iterable[T | None]) -> list[T]:

@@ -14,14 +14,11 @@ from typing import Any, NamedTuple
 
 from sixin.core import errors
 from sixin.core.commands import Command, Policy
-from sixin.core.contact import Contact, Hidden, Profile, UserHead
 from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId
 from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
-from sixin.core.message import Message
-from sixin.core.rows import Keys, Row, Rows, add_keys, fact_of, session_of
-from sixin.core.session import Session, SlotHead
-from sixin.server.store.base import Changes, Store, Transaction
+from sixin.core.rows import Keys, Rows, add_keys, fact_of, merged, session_of
+from sixin.server.store.base import Store, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -163,8 +160,8 @@ class Writer:
         async with self._store.transaction() as transaction:
             rows = await self._load(transaction, keys)
             outcomes = [self._decide(rows, waiting.command) for waiting in batch]
-            changes = changes_of(outcomes)
-            if changes is not None:
+            changes = merged([outcome.changed for outcome in outcomes if isinstance(outcome, Decision)])
+            if changes:
                 await transaction.commit(changes)
         if self._store.owned:
             self._trim(keys)
@@ -191,7 +188,7 @@ class Writer:
             # One command that we cannot decide must not take the others of its batch with it.
             log.exception("command_failed", extra={"command": type(command).__name__})
             return errors.Internal()
-        rows.put_all(decision.changed)
+        rows.put(decision.changed)
         return decision
 
     def _trim(self, keys: Keys) -> None:
@@ -238,51 +235,3 @@ def _drop_oldest(kept: dict[Any, Any]) -> None:
 
 def _first(kept: Iterable[Hashable], count: int) -> Iterable[Hashable]:
     return (key for _, key in zip(range(max(0, count)), kept, strict=False))
-
-
-def changes_of(outcomes: Iterable[Outcome]) -> Changes | None:
-    """The rows a batch leaves behind, each once, as the last command left it; None if nothing changed."""
-    last: dict[Hashable, Row] = {}
-    born: set[Hashable] = set()
-    for outcome in outcomes:
-        if isinstance(outcome, Decision):
-            for row in outcome.changed:
-                key = _key_of(row)
-                last[key] = row
-                if isinstance(row, Message) and row.version_id == row.sort_key:
-                    born.add(key)
-    if not last:
-        return None
-    changes = Changes()
-    for key, row in last.items():
-        if isinstance(row, Contact):
-            changes.contacts.append(row)
-        elif isinstance(row, UserHead):
-            changes.users.append(row)
-        elif isinstance(row, Message):
-            (changes.born if key in born else changes.emptied).append(row)
-        elif isinstance(row, Session):
-            changes.sessions.append(row)
-        elif isinstance(row, SlotHead):
-            changes.slots.append(row)
-        elif isinstance(row, Hidden):
-            changes.hidden.append(row)
-        else:
-            changes.profiles.append(row)
-    return changes
-
-
-def _key_of(row: Row) -> Hashable:
-    if isinstance(row, Contact):
-        return (row.owner, row.session_id)
-    if isinstance(row, UserHead):
-        return (UserHead, row.uid)
-    if isinstance(row, Message):
-        return (Message, row.msg_id)
-    if isinstance(row, Session):
-        return row.session_id
-    if isinstance(row, SlotHead):
-        return (SlotHead, row.slot)
-    if isinstance(row, Hidden):
-        return (Hidden, row.owner, row.msg_id)
-    return (Profile, row.uid)

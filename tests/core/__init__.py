@@ -1,0 +1,1 @@
+"""The rules, proven sentence by sentence and by laws."""
