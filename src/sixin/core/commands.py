@@ -30,7 +30,7 @@ class Recall(Struct, frozen=True, gc=False):
 
 
 class DeleteForMe(Struct, frozen=True, gc=False):
-    """Hide messages from oneself, on all of one's devices, without a trace for the others."""
+    """Hide messages from oneself, on all of one's devices and nowhere else. One named twice counts once."""
 
     actor: Uid
     session_id: SessionId
@@ -38,7 +38,7 @@ class DeleteForMe(Struct, frozen=True, gc=False):
 
 
 class DeleteForAll(Struct, frozen=True, gc=False):
-    """Take messages away from everybody; for their sender, or a moderator."""
+    """Take messages away from everybody; for their sender, or a moderator. One named twice counts once."""
 
     actor: Uid
     session_id: SessionId
@@ -86,7 +86,7 @@ class Mute(Struct, frozen=True, gc=False):
 
 
 class Label(Struct, frozen=True, gc=False):
-    """Put these labels on a contact, and no others."""
+    """Put these labels, each named once, on a contact, and no others."""
 
     actor: Uid
     session_id: SessionId

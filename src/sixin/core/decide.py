@@ -39,13 +39,16 @@ def decide(rows: Rows, command: Command, now_ms: int, policy: Policy) -> Decisio
 
 def _decide_send(rows: Rows, command: commands.Send, now_ms: int, policy: Policy) -> Decision:
     session_id, sender = command.session_id, command.actor
+    members = pair_members(session_id)
+    # A send alone asks for no row that only members have, so nothing else below would stop a stranger.
+    if sender not in members:
+        raise errors.NotFound
     said_before = rows.message_by_seq((session_id, sender, command.seq_id))
     if said_before is not None:
         if said_before.digest != command.digest:
             raise errors.Conflict
         return Decision(said_before)
 
-    members = pair_members(session_id)
     if policy.registered_only:
         _refuse_unregistered(rows, sender, members)
 
@@ -102,7 +105,7 @@ def _decide_recall(rows: Rows, command: commands.Recall, now_ms: int, policy: Po
 
 def _decide_delete_for_all(rows: Rows, command: commands.DeleteForAll, now_ms: int, policy: Policy) -> Decision:
     contact = _own_contact(rows, command.actor, command.session_id)
-    messages = [_visible_message(rows, command, msg_id) for msg_id in command.msg_ids]
+    messages = [_visible_message(rows, command, msg_id) for msg_id in dict.fromkeys(command.msg_ids)]
     if not command.moderator and any(message.sender != command.actor for message in messages):
         raise errors.Forbidden("Only its sender or a moderator may delete a message for all.")
     normal = [message for message in messages if message.status == "normal"]
@@ -154,7 +157,7 @@ def _emptied(
 def _decide_delete_for_me(rows: Rows, command: commands.DeleteForMe, now_ms: int, policy: Policy) -> Decision:
     contact = _own_contact(rows, command.actor, command.session_id)
     seen: list[Message] = []
-    for msg_id in command.msg_ids:
+    for msg_id in dict.fromkeys(command.msg_ids):
         message = rows.message(command.session_id, msg_id)
         if message is None:
             raise errors.NotFound

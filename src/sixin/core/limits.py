@@ -20,13 +20,18 @@ CONTENT_DEPTH_MAX: Final = 32
 FRAME_BYTES_MAX: Final = 128 * 1024
 """One frame or HTTP body: a full `content` in which every character is escaped (`\\uXXXX`) is 96 KiB."""
 
-SEQ_ID_MAX: Final = SAFE_INTEGER_MAX
-
 PAGE_MESSAGES_DEFAULT: Final = 50
+"""A few screens of a conversation."""
+
 PAGE_MESSAGES_MAX: Final = 500
+"""What a device far behind may take at once; `PAGE_BYTES_MAX` bounds it as well."""
+
 PAGE_CONTACTS_DEFAULT: Final = 100
 PAGE_CONTACTS_MAX: Final = 1_000
+"""A contact list is pulled whole by a new device: most have it after one page."""
+
 PAGE_HIDDEN_MAX: Final = 1_000
+"""Ids alone, so a page is small. At least `DELETE_MESSAGES_MAX`, because a page never splits what one delete hid."""
 
 PAGE_BYTES_MAX: Final = 512 * 1024
 """The contents of one page together. A page that would pass it ends early and says `more`."""
@@ -36,11 +41,17 @@ DELETE_MESSAGES_MAX: Final = 100
 
 LABELS_MAX: Final = 20
 LABEL_CHARS_MAX: Final = 32
+"""Labels are written again with every change of their contact: 20 of 32 characters are at most 2.5 KiB."""
 
 DEVICE_ID_CHARS_MAX: Final = 64
+"""A UUID, or whatever a phone calls itself; it stands in logs."""
+
 TOKEN_CHARS_MAX: Final = 4_096
+"""A JWT with the claims of an application; checking one costs time in proportion."""
+
 NAME_CHARS_MAX: Final = 64
 URL_CHARS_MAX: Final = 1_024
+"""Signed addresses of object stores are long; some hundred of their characters are the signature."""
 
 RECALL_WINDOW_MS: Final = 120_000
 """How long a sender may take a message back, by the server's clock (design §4)."""

@@ -8,28 +8,32 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from sixin.core.ids import ID_PATTERN, whole
 from sixin.core.limits import (
     DELETE_MESSAGES_MAX,
     DEVICE_ID_CHARS_MAX,
     LABEL_CHARS_MAX,
     LABELS_MAX,
+    NAME_CHARS_MAX,
     PAGE_CONTACTS_MAX,
     PAGE_MESSAGES_MAX,
     SAFE_INTEGER_MAX,
     TOKEN_CHARS_MAX,
+    URL_CHARS_MAX,
 )
 
-_ID = "^[1-9][0-9]{0,18}$"
+_ID = whole(ID_PATTERN)
+_NO_NUL = r"^[^\x00]*$"  # PostgreSQL's text cannot hold it
 
 UidText = Annotated[str, Meta(pattern=_ID, max_length=19, description="A user: 1 to 2^63-1 in canonical decimal.")]
 MsgIdText = Annotated[str, Meta(pattern=_ID, max_length=19, description="A message: 1 to 2^63-1 in canonical decimal.")]
 MsgIdOrZero = Annotated[
-    str, Meta(pattern="^(0|[1-9][0-9]{0,18})$", max_length=19, description='A message, or "0" for none yet.')
+    str, Meta(pattern=whole(f"0|{ID_PATTERN}"), max_length=19, description='A message, or "0" for none yet.')
 ]
 SessionIdText = Annotated[
     str,
     Meta(
-        pattern="^([1-9][0-9]{0,18}:[1-9][0-9]{0,18}|g[1-9][0-9]{0,18})$",
+        pattern=whole(f"{ID_PATTERN}:{ID_PATTERN}|g{ID_PATTERN}"),
         max_length=39,
         description='A session: "smaller:larger" of two uids, or "g<gid>".',
     ),
@@ -42,7 +46,7 @@ Version = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="A version 
 SortKey = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 TimeMs = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="Unix time in milliseconds.")]
-LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX)]
+LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX, pattern=_NO_NUL)]
 MessageLimit = Annotated[int, Meta(ge=1, le=PAGE_MESSAGES_MAX)]
 ContactLimit = Annotated[int, Meta(ge=1, le=PAGE_CONTACTS_MAX)]
 
@@ -95,7 +99,7 @@ class HelloBody(Struct, frozen=True):
     """The first frame of a connection. `token` may be left out where the `Authorization` header carried it."""
 
     token: Annotated[str, Meta(min_length=1, max_length=TOKEN_CHARS_MAX)] | UnsetType = UNSET
-    device_id: Annotated[str, Meta(min_length=1, max_length=DEVICE_ID_CHARS_MAX)] | UnsetType = UNSET
+    device_id: Annotated[str, Meta(min_length=1, max_length=DEVICE_ID_CHARS_MAX, pattern=_NO_NUL)] | UnsetType = UNSET
 
 
 class SendBody(Struct, frozen=True):
@@ -200,8 +204,8 @@ class UserBody(Struct, frozen=True):
 
     uid: UidText
     kind: Literal["person", "bot", "system"] = "person"
-    name: Annotated[str, Meta(max_length=64)] = ""
-    avatar: Annotated[str, Meta(max_length=1024)] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=_NO_NUL)] = ""
+    avatar: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=_NO_NUL)] = ""
 
 
 # What operations answer.

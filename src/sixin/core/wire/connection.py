@@ -1,10 +1,11 @@
 """One connection's conversation as a state machine: payloads in, events out, no sockets and no clock.
 
-    OPENING --hello--> GREETING --welcome--> READY --bye--> CLOSED
-                          |
-                          +--refused--> CLOSED
+    OPENING --hello--> GREETING --welcome--> READY
+       |                  |                    |
+       +------close-------+--------close-------+--> CLOSED
 
-A frame that is not in `NEXT` for the present state is refused in one place and changes nothing.
+What is not in `NEXT` for the present state changes nothing: a frame is refused, in one place; a welcome comes too late,
+because the socket may be gone while the token is still being checked.
 """
 
 from enum import Enum, auto
@@ -43,10 +44,24 @@ class Refused(Struct, frozen=True):
 
 Event = HelloReceived | Request | Refused
 
-NEXT: dict[tuple[State, bool], State] = {
-    # (state, is it a hello): state
-    (State.OPENING, True): State.GREETING,
-    (State.READY, False): State.READY,
+
+class Step(Enum):
+    """What moves a conversation on."""
+
+    HELLO = auto()
+    REQUEST = auto()
+    """Any other operation."""
+    WELCOME = auto()
+    CLOSE = auto()
+
+
+NEXT: dict[tuple[State, Step], State] = {
+    (State.OPENING, Step.HELLO): State.GREETING,
+    (State.GREETING, Step.WELCOME): State.READY,
+    (State.READY, Step.REQUEST): State.READY,
+    (State.OPENING, Step.CLOSE): State.CLOSED,
+    (State.GREETING, Step.CLOSE): State.CLOSED,
+    (State.READY, Step.CLOSE): State.CLOSED,
 }
 
 
@@ -64,11 +79,11 @@ class Connection:
             request = codec.decode_request(payload)
         except errors.BadRequest as error:
             return Refused(codec.encode_refusal(codec.request_id_of(payload), error))
-        is_hello = request.op == "hello"
-        following = NEXT.get((self.state, is_hello))
+        step = Step.HELLO if request.op == "hello" else Step.REQUEST
+        following = NEXT.get((self.state, step))
         if following is None:
             return Refused(codec.encode_refusal(request.id, self._out_of_turn()))
-        if not is_hello:
+        if step is Step.REQUEST:
             return request
         try:
             body: HelloBody = codec.decode_body("hello", request.body)
@@ -77,15 +92,28 @@ class Connection:
         self.state = following
         return HelloReceived(request.id, body)
 
-    def welcome(self) -> None:
-        """The hello was believed."""
-        self.state = State.READY
+    def welcome(self) -> bool:
+        """The hello was believed. False, and nothing happens, where the connection was closed meanwhile."""
+        return self._move(Step.WELCOME)
 
     def close(self) -> None:
         """A bye was said, a hello was not believed, or the socket is gone."""
-        self.state = State.CLOSED
+        self._move(Step.CLOSE)
+
+    def _move(self, step: Step) -> bool:
+        following = NEXT.get((self.state, step))
+        if following is None:
+            return False
+        self.state = following
+        return True
 
     def _out_of_turn(self) -> errors.SixinError:
-        if self.state is State.READY:
-            return errors.BadRequest("hello is said once, as the first frame.")
-        return errors.Unauthenticated("The first frame is a hello with a token; nothing else comes before its answer.")
+        match self.state:
+            case State.READY:
+                return errors.BadRequest("hello is said once, as the first frame.")
+            case State.CLOSED:
+                return errors.Unavailable("This connection is closed; open another one.")
+            case _:
+                return errors.Unauthenticated(
+                    "The first frame is a hello with a token; nothing else comes before its answer."
+                )
