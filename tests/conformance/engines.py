@@ -1,12 +1,14 @@
 """The engines under the conformance suite. A new one is a class here and its name in `ENGINES`."""
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
+from sixin.server.store.sqlite import SqliteStore
 
 
 class Engine(ABC):
@@ -34,4 +36,15 @@ class Memory(Engine):
         return MemoryStore()
 
 
-ENGINES: list[type[Engine]] = [Memory]
+class Sqlite(Engine):
+    """One file, with its two processes."""
+
+    name = "sqlite"
+    durable = True
+
+    def store(self) -> Store:
+        folder: Path = self.request.getfixturevalue("tmp_path")
+        return SqliteStore(folder / "data")
+
+
+ENGINES: list[type[Engine]] = [Memory, Sqlite]
