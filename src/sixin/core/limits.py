@@ -92,3 +92,28 @@ DRAIN_TIMEOUT_S: Final = 10.0
 
 TAIL_ROWS_MAX: Final = 128
 """Rows of one timeline that are kept in memory: more than a page."""
+
+SQLITE_CACHE_KIB: Final = 400_000
+"""Pages of the file that a connection may keep in memory, as measured (docs/storage.md)."""
+
+SQLITE_CHECKED_BYTES_MAX: Final = 256 * 1024 * 1024
+"""A file up to this size is checked when it is opened: see docs/storage.md for what that costs."""
+
+SQLITE_OPEN_TIMEOUT_S: Final = 600.0
+"""A process of the store that has not opened its file by then is taken for dead. It may have to migrate gigabytes."""
+
+SQLITE_LOCK_WAIT_S: Final = 5.0
+"""How long a starting server waits for the writer of one that was killed to be gone."""
+
+SQLITE_WAL_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A write-ahead log larger than this is emptied between two batches, whoever waits meanwhile."""
+
+SQLITE_CHECKPOINT_EVERY_S: Final = 0.25
+"""How often the write-ahead log is copied into the file, beside the commits: little to do each time."""
+
+SQLITE_WIPE_WITHIN_S: Final = 0.5
+"""How long after a recall its content may still be in the write-ahead log; recalls until then share the work."""
+
+SQLITE_RESTART_MIN_S: Final = 0.1
+SQLITE_RESTART_MAX_S: Final = 5.0
+"""How long a process of the store that died stays dead: at first, and after having died again and again."""

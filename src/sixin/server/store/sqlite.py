@@ -1,0 +1,137 @@
+"""The embedded store: one SQLite file, written by one process and read by another, so that the loop never waits.
+
+    server  ── load, commit: one batch at a time ──▶  writer process  ── holds the lock ──▶  sixin.db, sixin.db-wal
+            ── reads, many at a time ────────────▶  reader process  ── snapshots ───────▶
+
+A commit is answered after the fsync. A process that dies fails what it was asked with `Unavailable` and is started
+again; the next `load` sees what was written. See docs/storage.md.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from sixin.core.contact import Contact, UserHead
+from sixin.core.ids import SessionId, Uid
+from sixin.core.limits import READS_WAITING_MAX
+from sixin.core.message import Message
+from sixin.core.rows import Keys, Loaded
+from sixin.core.session import Session
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.sqlite_child import SqliteChild
+from sixin.server.store.sqlite_requests import (
+    PullContacts,
+    PullHidden,
+    PullNew,
+    PullOld,
+    Read,
+    ReadContact,
+    ReadSession,
+    ReadUser,
+    StoredMessages,
+    commit_of,
+    load_of,
+)
+
+T = TypeVar("T")
+
+_WRITES_WAITING_MAX: Final = 16
+"""The writer has one request in flight; more wait only behind one whose caller has given up."""
+
+_loaded: Final = msgspec.msgpack.Decoder(Loaded)
+_contact: Final = msgspec.msgpack.Decoder(Contact | None)
+_user: Final = msgspec.msgpack.Decoder(UserHead)
+_session: Final = msgspec.msgpack.Decoder(Session)
+_message_page: Final = msgspec.msgpack.Decoder(MessagePage)
+_contact_page: Final = msgspec.msgpack.Decoder(ContactPage)
+_hidden_page: Final = msgspec.msgpack.Decoder(HiddenPage)
+_messages: Final = msgspec.msgpack.Decoder(list[Message])
+
+
+class SqliteStore(Store):
+    """Timelines in `sixin.db` of a data folder, which belongs to one server at a time."""
+
+    owned = True
+
+    def __init__(self, data: Path, *, reads_waiting_max: int = READS_WAITING_MAX) -> None:
+        """`data`: the folder; made, for its owner alone, when it is missing."""
+        self.writer = SqliteChild("writer", data, waiting_max=_WRITES_WAITING_MAX)
+        self.reader = SqliteChild("reader", data, waiting_max=reads_waiting_max)
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Start both processes. Raises `StoreRefused` when the file is another server's, damaged or too new."""
+        await self.writer.start()
+        try:
+            await self.reader.start()
+        except BaseException:
+            await self.writer.stop()
+            raise
+
+    async def close(self) -> None:
+        """End both processes; the writer last, so that it leaves one file and no log."""
+        await self.reader.stop()
+        await self.writer.stop()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction. Nobody else writes, so what it loaded stays true without a lock in the file."""
+        async with self._one_at_a_time:
+            yield _SqliteTransaction(self.writer)
+
+    async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
+        """One contact."""
+        return await self._read(ReadContact(owner, session_id), _contact)
+
+    async def user(self, uid: Uid) -> UserHead:
+        """A user's head."""
+        return await self._read(ReadUser(uid), _user)
+
+    async def session(self, session_id: SessionId) -> Session:
+        """A session's head."""
+        return await self._read(ReadSession(session_id), _session)
+
+    async def pull_new(
+        self, owner: Uid, session_id: SessionId, *, after_version: int, born_up_to: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by version."""
+        return await self._read(PullNew(owner, session_id, after_version, born_up_to, limit), _message_page)
+
+    async def pull_old(
+        self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by sort_key."""
+        return await self._read(PullOld(owner, session_id, before_sort_key, limit), _message_page)
+
+    async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
+        """Contacts by version."""
+        return await self._read(PullContacts(owner, after_version, limit), _contact_page)
+
+    async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
+        """Hidden messages by version."""
+        return await self._read(PullHidden(owner, session_id, after_version, limit), _hidden_page)
+
+    async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
+        """Messages as they are stored."""
+        return await self._read(StoredMessages(session_id, before_sort_key, limit), _messages)
+
+    async def _read(self, request: Read, decoder: msgspec.msgpack.Decoder[T]) -> T:
+        return decoder.decode(await self.reader.ask(request))
+
+
+class _SqliteTransaction(Transaction):
+    def __init__(self, writer: SqliteChild) -> None:
+        self._writer = writer
+
+    async def load(self, keys: Keys) -> Loaded:
+        """The rows that exist of those named."""
+        return _loaded.decode(await self._writer.ask(load_of(keys)))
+
+    async def commit(self, changes: Changes) -> None:
+        """Sent whole, so there is nothing to undo before it, and nothing half done after it."""
+        await self._writer.ask(commit_of(changes))
