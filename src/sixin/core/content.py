@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sixin.core import errors
+from sixin.core.ids import parse_uid
 from sixin.core.limits import CONTENT_BYTES_MAX, CONTENT_DEPTH_MAX, URL_CHARS_MAX
 
 Url = Annotated[str, Meta(min_length=1, max_length=URL_CHARS_MAX, description="Where the bytes are.")]
@@ -114,7 +115,7 @@ def canonical(raw: bytes | bytearray | memoryview | msgspec.Raw) -> Canonical:
     Raises `BadRequest` for what is not one of the types, `TooLarge` above 16 KiB or 32 levels.
     """
     try:
-        _to_typed.decode(raw)
+        typed = _to_typed.decode(raw)
         value = _to_any.decode(raw)
     except msgspec.ValidationError as error:
         raise errors.BadRequest(f"content: {error}") from None
@@ -123,6 +124,8 @@ def canonical(raw: bytes | bytearray | memoryview | msgspec.Raw) -> Canonical:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise errors.BadRequest(f"content is not JSON: {error}") from None
 
+    if isinstance(typed, Card):
+        parse_uid(typed.uid)
     if value["type"] != "text" or len(value) > 2:  # {"type", "text"} alone cannot be deep
         _refuse_deep(value)
     encoded = _sorted.encode(value)

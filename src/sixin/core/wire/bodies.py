@@ -13,10 +13,12 @@ from sixin.core.limits import (
     DEVICE_ID_CHARS_MAX,
     LABEL_CHARS_MAX,
     LABELS_MAX,
+    NAME_CHARS_MAX,
     PAGE_CONTACTS_MAX,
     PAGE_MESSAGES_MAX,
     SAFE_INTEGER_MAX,
     TOKEN_CHARS_MAX,
+    URL_CHARS_MAX,
 )
 
 _ID = "^[1-9][0-9]{0,18}$"
@@ -42,7 +44,8 @@ Version = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="A version 
 SortKey = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 TimeMs = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="Unix time in milliseconds.")]
-LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX)]
+_PRINTABLE = r"^(?![\s\S]*[\x00-\x1f\x7f])"  # not every database can store U+0000, and no list shows the others
+LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX, pattern=_PRINTABLE)]
 MessageLimit = Annotated[int, Meta(ge=1, le=PAGE_MESSAGES_MAX)]
 ContactLimit = Annotated[int, Meta(ge=1, le=PAGE_CONTACTS_MAX)]
 
@@ -200,8 +203,8 @@ class UserBody(Struct, frozen=True):
 
     uid: UidText
     kind: Literal["person", "bot", "system"] = "person"
-    name: Annotated[str, Meta(max_length=64)] = ""
-    avatar: Annotated[str, Meta(max_length=1024)] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=_PRINTABLE)] = ""
+    avatar: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=_PRINTABLE)] = ""
 
 
 # What operations answer.
