@@ -1,7 +1,6 @@
 """The node: every part of the server put together. The only place that knows an engine by name."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
@@ -102,19 +101,24 @@ class Node:
             return "starting"
         if self._writing.done():
             return "stopping"
+        if self.writer.stopping:
+            return "draining"
         return None
 
     async def written(self) -> None:
         """Wait for the writer to end: it does so only when told to, or for a mistake of ours."""
         if self._writing is not None:
-            await asyncio.shield(self._writing)
+            await asyncio.wait([self._writing])
+            if not self._writing.cancelled():
+                self._writing.result()
 
     async def drain(self) -> None:
         """Refuse new work, commit what waits, answer it, and say bye to everyone."""
         self.writer.stop()
         if self._writing is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._writing, self.settings.drain_timeout_s)
+            await asyncio.wait([self._writing], timeout=self.settings.drain_timeout_s)
+            self._writing.cancel()  # whoever still waits is told `unavailable`
+            await asyncio.gather(self._writing, return_exceptions=True)
         await asyncio.sleep(0)  # let the last answers be written
         self.websocket.say_bye("draining")
 
