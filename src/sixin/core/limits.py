@@ -75,9 +75,6 @@ and is never taken for a slow reader because of it: with one pull at a time, thi
 CONNECTION_BUFFER_BYTES_MAX: Final = 1024 * 1024
 """A reader this far behind is gone or stuck. We close it; it pulls when it is back."""
 
-HTTP_BODY_TIMEOUT_S: Final = 30.0
-"""From the head of an HTTP request to the end of its body: 128 KiB at 35 kbit/s."""
-
 NOTICE_BYTES_MAX: Final = 4 * 1024
 """A notice carries the change itself up to this size; above it, the device pulls."""
 

@@ -39,6 +39,7 @@ class Refused(Struct, frozen=True):
     """The frame was refused; `frame` says why and is to be written."""
 
     frame: bytes
+    code: str
 
 
 Event = HelloReceived | Request | Refused
@@ -63,17 +64,17 @@ class Connection:
         try:
             request = codec.decode_request(payload)
         except errors.BadRequest as error:
-            return Refused(codec.encode_refusal(codec.request_id_of(payload), error))
+            return self._refused(codec.request_id_of(payload), error)
         is_hello = request.op == "hello"
         following = NEXT.get((self.state, is_hello))
         if following is None:
-            return Refused(codec.encode_refusal(request.id, self._out_of_turn()))
+            return self._refused(request.id, self._out_of_turn())
         if not is_hello:
             return request
         try:
             body: HelloBody = codec.decode_body("hello", request.body)
         except errors.BadRequest as error:
-            return Refused(codec.encode_refusal(request.id, error))
+            return self._refused(request.id, error)
         self.state = following
         return HelloReceived(request.id, body)
 
@@ -84,6 +85,9 @@ class Connection:
     def close(self) -> None:
         """A bye was said, a hello was not believed, or the socket is gone."""
         self.state = State.CLOSED
+
+    def _refused(self, request_id: int | None, error: errors.SixinError) -> Refused:
+        return Refused(codec.encode_refusal(request_id, error), error.code)
 
     def _out_of_turn(self) -> errors.SixinError:
         if self.state is State.READY:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientPayloadError, web
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Struct
 
 from sixin.core import commands, errors
@@ -96,8 +97,7 @@ class HttpDoor:
                 web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
                 web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
                 web.post("/v1/{operation}", self._operate),
-                web.options("/v1/{anything:.*}", self._preflight),
-                web.get("/{path:.*}", serve_page),
+                web.get("/{path:(?!v1/).*}", serve_page),
             ]
         )
         return app
@@ -107,40 +107,37 @@ class HttpDoor:
         """Turn what is raised into the documented error, and answer foreign origins that are allowed."""
         origin = request.headers.get("Origin")
         if not self._origins.allows(origin, request.headers.get("Host")):
-            return _refused(errors.Forbidden("Pages of this origin may not ask."))
+            return self._refused(request, errors.Forbidden("Pages of this origin may not ask."))
         try:
-            response = await handler(request)
+            response = _preflight() if request.method == "OPTIONS" else await handler(request)
         except errors.SixinError as error:
-            response = _refused(error)
-        except web.HTTPRequestEntityTooLarge:
-            response = _refused(errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes."))
+            response = self._refused(request, error)
         except web.HTTPNotFound:
-            response = _refused(errors.NotFound())
+            response = self._refused(request, errors.NotFound())
         except web.HTTPMethodNotAllowed as refused:
-            response = _refused(errors.BadRequest(f"This path takes {', '.join(sorted(refused.allowed_methods))}."))
+            allowed = ", ".join(sorted(refused.allowed_methods))
+            response = self._refused(request, errors.BadRequest(f"This path takes {allowed}."))
             response.set_status(405)
-            response.headers["Allow"] = ", ".join(sorted(refused.allowed_methods))
-        except web.HTTPException:
-            raise
-        except ConnectionError:
+            response.headers["Allow"] = allowed
+        except (web.HTTPException, ConnectionError):
             raise
         except Exception:
             log.exception("http_request_failed", extra={"path": request.path[:128]})
-            response = _refused(errors.Internal())
+            response = self._refused(request, errors.Internal())
         if origin is not None and not response.prepared:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
         return response
 
-    async def _preflight(self, request: web.Request) -> web.Response:
-        return web.Response(
-            status=204,
-            headers={
-                "Access-Control-Allow-Methods": "GET, POST",
-                "Access-Control-Allow-Headers": "Authorization, Content-Type",
-                "Access-Control-Max-Age": "86400",
-            },
-        )
+    def _refused(self, request: web.Request, error: errors.SixinError) -> web.Response:
+        if "dispatched" not in request:  # else the dispatch has counted it
+            self._dispatch.count_refusal(error.code)
+        response = _json(encode_error(error), STATUS[error.code])
+        if isinstance(error, errors.RateLimited):
+            response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))
+        if isinstance(error, errors.Unauthenticated):
+            response.headers["WWW-Authenticate"] = "Bearer"
+        return response
 
     def _identity(self, request: web.Request) -> Identity:
         header = request.headers.get("Authorization")
@@ -155,6 +152,7 @@ class HttpDoor:
             raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
         body = await _body_of(request)
         actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
+        request["dispatched"] = True
         return _json(await self._dispatch.call(actor, operation, body or b"{}"))
 
     # For operators.
@@ -239,12 +237,16 @@ class HttpDoor:
 
 
 async def _body_of(request: web.Request) -> bytes:
-    """The whole body, as long as it comes in time."""
+    """The whole body. Raises `TooLarge`, and `BadRequest` for one that is broken or does not come in time."""
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
     except TimeoutError:
         raise errors.BadRequest(f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes.") from None
+    except (ClientPayloadError, HttpProcessingError):
+        raise errors.BadRequest("The encoding of the body is broken.") from None
 
 
 def _inspected(contact: Contact) -> dict[str, object]:
@@ -252,14 +254,16 @@ def _inspected(contact: Contact) -> dict[str, object]:
     return view | {"last_seq_id": contact.last_seq_id}
 
 
+def _preflight() -> web.Response:
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "86400",
+        },
+    )
+
+
 def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
-
-
-def _refused(error: errors.SixinError) -> web.Response:
-    response = _json(encode_error(error), STATUS[error.code])
-    if isinstance(error, errors.RateLimited):
-        response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))
-    if isinstance(error, errors.Unauthenticated):
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
