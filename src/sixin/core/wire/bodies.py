@@ -270,6 +270,44 @@ class UnreadAnswer(Struct, frozen=True):
     unread_total: Count
 
 
+class SessionView(Struct, frozen=True):
+    """A session's head."""
+
+    session_id: SessionIdText
+    version_id: Version
+    last_ordinal: Count
+    last_msg_id: MsgIdOrZero
+
+
+class UserView(Struct, frozen=True):
+    """A user's head."""
+
+    uid: UidText
+    version_id: Version
+    unread_total: Count
+
+
+class InspectedContact(ContactView, frozen=True):
+    """A contact as it is stored."""
+
+    last_seq_id: Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="The largest seq_id its owner used here.")]
+
+
+class InspectSessionAnswer(Struct, frozen=True):
+    """A session as it is stored: its head, its newest messages by sort_key, every member's contact."""
+
+    session: SessionView
+    messages: list[MessageView]
+    contacts: list[InspectedContact]
+
+
+class InspectUserAnswer(Struct, frozen=True):
+    """A user as stored: his head, and his newest contacts by version."""
+
+    user: UserView
+    contacts: list[InspectedContact]
+
+
 class Nothing(Struct, frozen=True):
     """It was done; there is nothing to tell."""
 

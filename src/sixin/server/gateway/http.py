@@ -7,15 +7,22 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from aiohttp import ClientPayloadError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 from msgspec import Struct
 
 from sixin.core import commands, errors
 from sixin.core.contact import Contact, Profile
 from sixin.core.ids import pair_members, parse_session_id, parse_uid
 from sixin.core.limits import FRAME_BYTES_MAX, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX
-from sixin.core.wire.bodies import OPERATIONS, UserBody
+from sixin.core.wire.bodies import (
+    OPERATIONS,
+    InspectedContact,
+    InspectSessionAnswer,
+    InspectUserAnswer,
+    SessionView,
+    UserBody,
+    UserView,
+)
 from sixin.core.wire.codec import decode_as, encode, encode_error
 from sixin.core.wire.views import contact_view, message_view
 from sixin.server.auth import Identity, Tokens
@@ -208,15 +215,12 @@ class HttpDoor:
         session = await self._store.session(session_id)
         messages = await self._store.messages(session_id, before_sort_key=None, limit=PAGE_MESSAGES_MAX)
         contacts = [await self._store.contact(member, session_id) for member in pair_members(session_id)]
-        return _json(
-            encode(
-                {
-                    "session": session,
-                    "messages": [message_view(message) for message in reversed(messages)],
-                    "contacts": [_inspected(contact) for contact in contacts if contact is not None],
-                }
-            )
+        answer = InspectSessionAnswer(
+            SessionView(session_id, session.version_id, session.last_ordinal, str(session.last_msg_id)),
+            [message_view(message) for message in reversed(messages)],
+            [_inspected(contact) for contact in contacts if contact is not None],
         )
+        return _json(encode(answer))
 
     async def _inspect_user(self, request: web.Request) -> web.Response:
         """A user as stored: his head and his newest contacts."""
@@ -226,18 +230,17 @@ class HttpDoor:
         page = await self._store.pull_contacts(
             uid, after_version=max(0, head.version_id - PAGE_CONTACTS_MAX), limit=PAGE_CONTACTS_MAX
         )
-        return _json(
-            encode(
-                {
-                    "user": {"uid": str(uid), "version_id": head.version_id, "unread_total": head.unread_total},
-                    "contacts": [_inspected(contact) for contact in page.contacts],
-                }
-            )
+        answer = InspectUserAnswer(
+            UserView(str(uid), head.version_id, head.unread_total),
+            [_inspected(contact) for contact in page.contacts],
         )
+        return _json(encode(answer))
 
 
 async def _body_of(request: web.Request) -> bytes:
-    """The whole body. Raises `TooLarge`, and `BadRequest` for one that is broken or does not come in time."""
+    """The whole body. Raises `TooLarge`, and `BadRequest` for one that is packed, broken or does not come in time."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise errors.BadRequest("Send the body as it is: its limit holds little enough without packing.")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
@@ -245,13 +248,12 @@ async def _body_of(request: web.Request) -> bytes:
         raise errors.BadRequest(f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None
     except web.HTTPRequestEntityTooLarge:
         raise errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes.") from None
-    except (ClientPayloadError, HttpProcessingError):
-        raise errors.BadRequest("The encoding of the body is broken.") from None
+    except web.RequestPayloadError:
+        raise errors.BadRequest("The body is broken.") from None
 
 
-def _inspected(contact: Contact) -> dict[str, object]:
-    view: dict[str, object] = msgspec.structs.asdict(contact_view(contact))
-    return view | {"last_seq_id": contact.last_seq_id}
+def _inspected(contact: Contact) -> InspectedContact:
+    return InspectedContact(**msgspec.structs.asdict(contact_view(contact)), last_seq_id=contact.last_seq_id)
 
 
 def _preflight() -> web.Response:
