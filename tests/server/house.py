@@ -29,13 +29,15 @@ Json = dict[str, Any]
 
 
 class Clock:
-    """The machine's time, and a hand to move it."""
+    """The machine's time and a hand to move it; or, stopped at a time, that hand alone."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopped_at_ms: int | None = None) -> None:
         self.ahead_ms = 0
+        self._stopped_at_ms = stopped_at_ms
 
     def __call__(self) -> int:
-        return time.time_ns() // 1_000_000 + self.ahead_ms
+        now_ms = time.time_ns() // 1_000_000 if self._stopped_at_ms is None else self._stopped_at_ms
+        return now_ms + self.ahead_ms
 
 
 class Answer(NamedTuple):
@@ -201,10 +203,10 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    *, store: MemoryStore | None = None, demo: bytes | None = None, **settings: Any
+    *, store: MemoryStore | None = None, clock: Clock | None = None, demo: bytes | None = None, **settings: Any
 ) -> AsyncIterator[House]:
     """A house over a store in memory; without rate limits, unless `settings` say otherwise."""
-    clock = Clock()
+    clock = clock or Clock()
     chosen = Settings(**{"store": "memory", "port": 0, "requests_per_s": 0, "demo": demo is not None, **settings})
     node = Node(chosen, store=store or MemoryStore(), bus=LocalBus(), tokens=TOKENS, clock_ms=clock)
     await node.start()

@@ -5,10 +5,12 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from sixin.core.commands import Policy
 from sixin.core.limits import FRAME_BYTES_MAX
+from sixin.core.wire.codec import encode
 from sixin.server.auth import Tokens, load_secret
 from sixin.server.bus.base import Bus
 from sixin.server.bus.local import LocalBus
@@ -20,6 +22,9 @@ from sixin.server.gateway.http import HttpDoor, Operator
 from sixin.server.gateway.limits import ListenerLimits
 from sixin.server.gateway.listener import Listener, listen
 from sixin.server.gateway.origin import Origins
+from sixin.server.gateway.reference.asyncapi import asyncapi
+from sixin.server.gateway.reference.examples import load_transcript
+from sixin.server.gateway.reference.openapi import openapi
 from sixin.server.gateway.throttle import Throttle
 from sixin.server.gateway.websocket import WebSocketDoor
 from sixin.server.metrics import Figure, exposition
@@ -175,9 +180,17 @@ def make_bus(settings: Settings) -> Bus:
     raise SettingsRefused(f"There is no bus {settings.bus.split(':')[0]!r}: local or nats://…")
 
 
+@lru_cache(maxsize=1)
+def reference() -> dict[str, bytes]:
+    """The API reference, encoded once."""
+    transcript = load_transcript()
+    return {"openapi": encode(openapi(transcript)), "asyncapi": encode(asyncapi(transcript))}
+
+
 async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
     """Open the node's port for both doors. Raises `OSError` when it cannot be had."""
     settings = node.settings
+    documents = reference()
     door = HttpDoor(
         dispatch=node.dispatch,
         writer=node.writer,
@@ -187,8 +200,8 @@ async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
         operator=Operator(
             ready=node.why_not_ready,
             metrics=exposition(node.figures()),
-            openapi=lambda: b"{}",
-            asyncapi=lambda: b"{}",
+            openapi=documents["openapi"],
+            asyncapi=documents["asyncapi"],
             demo=demo,
         ),
         now_s=lambda: node.clock_ms() / 1_000,

@@ -56,13 +56,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Operator(Struct, frozen=True):
-    """What the door asks the node about itself; each callable returns at once."""
+    """What the door asks the node about itself; what is called returns at once."""
 
     ready: Callable[[], str | None]
     """None when the node can serve, else why not."""
     metrics: Callable[[], bytes]
-    openapi: Callable[[], bytes]
-    asyncapi: Callable[[], bytes]
+    openapi: bytes
+    asyncapi: bytes
     demo: bytes | None = None
     """The two demo users and their tokens, in demo mode only."""
 
@@ -114,37 +114,31 @@ class HttpDoor:
         """Turn what is raised into the documented error, and answer foreign origins that are allowed."""
         origin = request.headers.get("Origin")
         if not self._origins.allows(origin, request.headers.get("Host")):
-            return self._refused(request, errors.Forbidden("Pages of this origin may not ask."))
+            return self._refused(errors.Forbidden("Pages of this origin may not ask."))
         try:
             response = _preflight() if request.method == "OPTIONS" else await handler(request)
         except errors.SixinError as error:
-            response = self._refused(request, error)
+            response = self._refused(error)
         except web.HTTPNotFound:
-            response = self._refused(request, errors.NotFound())
+            response = self._refused(errors.NotFound())
         except web.HTTPMethodNotAllowed as refused:
             allowed = ", ".join(sorted(refused.allowed_methods))
-            response = self._refused(request, errors.BadRequest(f"This path takes {allowed}."))
+            response = self._refused(errors.BadRequest(f"This path takes {allowed}."))
             response.set_status(405)
             response.headers["Allow"] = allowed
         except (web.HTTPException, ConnectionError):
             raise
         except Exception:
             log.exception("http_request_failed", extra={"path": request.path[:128]})
-            response = self._refused(request, errors.Internal())
+            response = self._refused(errors.Internal())
         if origin is not None and not response.prepared:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
         return response
 
-    def _refused(self, request: web.Request, error: errors.SixinError) -> web.Response:
-        if "dispatched" not in request:  # else the dispatch has counted it
-            self._dispatch.count_refusal(error.code)
-        response = _json(encode_error(error), STATUS[error.code])
-        if isinstance(error, errors.RateLimited):
-            response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))
-        if isinstance(error, errors.Unauthenticated):
-            response.headers["WWW-Authenticate"] = "Bearer"
-        return response
+    def _refused(self, error: errors.SixinError) -> web.Response:
+        self._dispatch.count_refusal(error.code)
+        return _refusal(error)
 
     def _identity(self, request: web.Request) -> Identity:
         header = request.headers.get("Authorization")
@@ -159,8 +153,10 @@ class HttpDoor:
             raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
         body = await _body_of(request)
         actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
-        request["dispatched"] = True
-        return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+        try:
+            return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+        except errors.SixinError as error:  # the dispatch has counted it
+            return _refusal(error)
 
     # For operators.
 
@@ -179,10 +175,10 @@ class HttpDoor:
         return web.Response(body=self._operator.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _openapi(self, request: web.Request) -> web.Response:
-        return _json(self._operator.openapi())
+        return _json(self._operator.openapi)
 
     async def _asyncapi(self, request: web.Request) -> web.Response:
-        return _json(self._operator.asyncapi())
+        return _json(self._operator.asyncapi)
 
     async def _demo(self, request: web.Request) -> web.Response:
         if self._operator.demo is None:
@@ -269,3 +265,12 @@ def _preflight() -> web.Response:
 
 def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
+
+
+def _refusal(error: errors.SixinError) -> web.Response:
+    response = _json(encode_error(error), STATUS[error.code])
+    if isinstance(error, errors.RateLimited):
+        response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
