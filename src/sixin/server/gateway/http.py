@@ -103,7 +103,7 @@ class HttpDoor:
                 web.post("/v1/admin/users", self._put_user),
                 web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
                 web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
-                web.post("/v1/{operation}", self._operate),
+                web.post("/v1/{operation:[a-z_]+}", self._operate),
                 web.get("/{path:(?!v1/).*}", serve_page),
             ]
         )
