@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fmt services clean
+.PHONY: help run test check lint fmt docs services clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,9 @@ lint: $(INSTALLED)  ## format, lint, types, floors; no tests
 fmt: $(INSTALLED)  ## put the code in order
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+docs: $(INSTALLED)  ## write the pages and examples that are generated
+	@$(BIN)/python -m tests.reference
 
 services: $(INSTALLED)  ## find or install PostgreSQL, NATS and Chromium for the tests
 	@echo "== services" && $(BIN)/python -m tests.services

@@ -34,7 +34,7 @@ PAGE_HIDDEN_MAX: Final = 1_000
 """Ids alone, so a page is small. At least `DELETE_MESSAGES_MAX`, because a page never splits what one delete hid."""
 
 PAGE_BYTES_MAX: Final = 512 * 1024
-"""The contents of one page together. A page that would pass it ends early and says `more`."""
+"""The contents, or previews and labels, of one page together. A page that would pass it ends early and says `more`."""
 
 DELETE_MESSAGES_MAX: Final = 100
 """Messages one `delete` may name: the batch it runs in stays short."""
@@ -77,6 +77,11 @@ HELLO_TIMEOUT_S: Final = 5.0
 
 CONNECTION_REQUESTS_MAX: Final = 256
 """Requests of one connection that wait for an answer; past it the connection is not read from."""
+
+CONNECTION_ANSWERS_BYTES_MAX: Final = 64 * 1024
+"""Answers a connection has not taken yet; past it, it is not read from. Who asks for much gets it as fast as he reads,
+and is never taken for a slow reader because of it: with one pull at a time, this and a full page stay below
+`CONNECTION_BUFFER_BYTES_MAX`."""
 
 CONNECTION_BUFFER_BYTES_MAX: Final = 1024 * 1024
 """A reader this far behind is gone or stuck. We close it; it pulls when it is back."""

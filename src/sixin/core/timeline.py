@@ -60,10 +60,16 @@ def page_before(found: Sequence[Message], *, limit: int, version_id: int) -> Mes
 
 def page_of_contacts(found: Sequence[Contact], *, limit: int, version_id: int, unread_total: int) -> ContactPage:
     """A page of `pull_contacts`. `found`: contacts by version, up to `limit + 1`."""
-    fit = _fit((len(contact.last_message.content) if contact.last_message else 0 for contact in found), limit)
+    fit = _fit(map(_contact_bytes, found), limit)
     if fit == len(found):
         return ContactPage(list(found), version_id, more=False, unread_total=unread_total)
     return ContactPage(list(found[:fit]), found[fit - 1].version_id, more=True, unread_total=unread_total)
+
+
+def _contact_bytes(contact: Contact) -> int:
+    """What may be large in a contact: its preview, and labels at four bytes a character."""
+    preview = contact.last_message
+    return (len(preview.content) if preview is not None else 0) + 4 * sum(map(len, contact.labels))
 
 
 def page_of_hidden(found: Sequence[tuple[int, int]], *, limit: int, version_id: int) -> HiddenPage:

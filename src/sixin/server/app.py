@@ -1,15 +1,16 @@
 """The node: every part of the server put together. The only place that knows an engine by name."""
 
 import asyncio
-import contextlib
 import logging
 import signal
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from sixin.core.commands import Policy
 from sixin.core.limits import FRAME_BYTES_MAX
+from sixin.core.wire.codec import encode
 from sixin.server.auth import Tokens, load_secret
 from sixin.server.bus.base import Bus
 from sixin.server.bus.local import LocalBus
@@ -21,6 +22,9 @@ from sixin.server.gateway.http import HttpDoor, Operator
 from sixin.server.gateway.limits import ListenerLimits
 from sixin.server.gateway.listener import Listener, listen
 from sixin.server.gateway.origin import Origins
+from sixin.server.gateway.reference.asyncapi import asyncapi
+from sixin.server.gateway.reference.examples import load_transcript
+from sixin.server.gateway.reference.openapi import openapi
 from sixin.server.gateway.throttle import Throttle
 from sixin.server.gateway.websocket import WebSocketDoor
 from sixin.server.metrics import Figure, exposition
@@ -102,19 +106,24 @@ class Node:
             return "starting"
         if self._writing.done():
             return "stopping"
+        if self.writer.stopping:
+            return "draining"
         return None
 
     async def written(self) -> None:
         """Wait for the writer to end: it does so only when told to, or for a mistake of ours."""
         if self._writing is not None:
-            await asyncio.shield(self._writing)
+            await asyncio.wait([self._writing])
+            if not self._writing.cancelled():
+                self._writing.result()
 
     async def drain(self) -> None:
         """Refuse new work, commit what waits, answer it, and say bye to everyone."""
         self.writer.stop()
         if self._writing is not None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._writing, self.settings.drain_timeout_s)
+            await asyncio.wait([self._writing], timeout=self.settings.drain_timeout_s)
+            self._writing.cancel()  # whoever still waits is told `unavailable`
+            await asyncio.gather(self._writing, return_exceptions=True)
         await asyncio.sleep(0)  # let the last answers be written
         self.websocket.say_bye("draining")
 
@@ -171,9 +180,17 @@ def make_bus(settings: Settings) -> Bus:
     raise SettingsRefused(f"There is no bus {settings.bus.split(':')[0]!r}: local or nats://…")
 
 
+@lru_cache(maxsize=1)
+def reference() -> dict[str, bytes]:
+    """The API reference, encoded once."""
+    transcript = load_transcript()
+    return {"openapi": encode(openapi(transcript)), "asyncapi": encode(asyncapi(transcript))}
+
+
 async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
     """Open the node's port for both doors. Raises `OSError` when it cannot be had."""
     settings = node.settings
+    documents = reference()
     door = HttpDoor(
         dispatch=node.dispatch,
         writer=node.writer,
@@ -183,8 +200,8 @@ async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
         operator=Operator(
             ready=node.why_not_ready,
             metrics=exposition(node.figures()),
-            openapi=lambda: b"{}",
-            asyncapi=lambda: b"{}",
+            openapi=documents["openapi"],
+            asyncapi=documents["asyncapi"],
             demo=demo,
         ),
         now_s=lambda: node.clock_ms() / 1_000,

@@ -1,5 +1,6 @@
 """Tokens: JWT, HS256; `sub` is the uid, `exp` and `jti` are required (design §9). There is no default secret."""
 
+import math
 import os
 import secrets
 from pathlib import Path
@@ -70,14 +71,18 @@ class Tokens:
                 },
             )
             return _identity(claims, now_s)
-        except (jwt.InvalidTokenError, errors.BadRequest, ValueError, TypeError, OverflowError):
+        except (jwt.InvalidTokenError, errors.BadRequest, ValueError, TypeError, OverflowError, RecursionError):
             raise errors.Unauthenticated from None
 
 
 def _identity(claims: dict[str, Any], now_s: float) -> Identity:
-    expires_at_s = float(claims["exp"])
+    expires_at_s = _time(claims["exp"])
     if not expires_at_s > now_s:
         raise errors.Unauthenticated("The token has expired.")
+    if "nbf" in claims and _time(claims["nbf"]) > now_s:
+        raise errors.Unauthenticated("The token is not good yet.")
+    if not claims["jti"]:
+        raise errors.Unauthenticated
     device_id = claims.get("device_id")
     if device_id is not None and not (isinstance(device_id, str) and 0 < len(device_id) <= DEVICE_ID_CHARS_MAX):
         raise errors.Unauthenticated
@@ -85,6 +90,13 @@ def _identity(claims: dict[str, Any], now_s: float) -> Identity:
     if role not in ("user", "admin"):
         raise errors.Unauthenticated
     return Identity(parse_uid(str(claims["sub"])), expires_at_s, str(claims["jti"]), device_id, role)
+
+
+def _time(claim: Any) -> float:
+    """A NumericDate (RFC 7519 §2). Neither a text nor for ever is one. Raises `ValueError`."""
+    if isinstance(claim, int | float) and not isinstance(claim, bool) and math.isfinite(claim):
+        return float(claim)
+    raise ValueError("not a time")
 
 
 def load_secret(data: Path, configured: str = "") -> str:

@@ -62,7 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         int, Meta(ge=1, le=10**6, description="Connections of all users together; more are refused with 503.")
     ] = 100_000
     buffer_bytes_max: Annotated[
-        int, Meta(ge=65536, le=2**30, description="Bytes a connection may be behind before it is closed as slow.")
+        int, Meta(ge=2**20, le=2**30, description="Bytes a connection may be behind before it is closed as slow.")
     ] = CONNECTION_BUFFER_BYTES_MAX
     cache: Annotated[bool, Meta(description="Keep the newest rows of timelines in memory.")] = True
     drain_timeout_s: Annotated[
@@ -91,15 +91,23 @@ def load_settings(
     Values of flags and variables are text and are read as the field's type; a list is separated by commas.
     Raises `SettingsRefused`.
     """
+    sources = {
+        str(file): {} if file is None else _from_file(file),
+        "the environment (SIXIN_…)": _from_environ(environ or {}),
+        "the flags": {name: _from_text(name, value) for name, value in (flags or {}).items() if value is not None},
+    }
     merged: dict[str, Any] = {}
-    if file is not None:
-        merged.update(_from_file(file))
-    merged.update(_from_environ(environ or {}))
-    merged.update({name: _from_text(name, value) for name, value in (flags or {}).items() if value is not None})
+    for source, found in sources.items():
+        _validated(found, source)  # each by itself, so that the refusal can say where the setting came from
+        merged.update(found)
+    return _validated(merged, "all of them together")
+
+
+def _validated(found: dict[str, Any], source: str) -> Settings:
     try:
-        return msgspec.convert(merged, Settings, strict=False)
+        return msgspec.convert(found, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsRefused(f"A setting is not valid: {error}.") from None
+        raise SettingsRefused(f"A setting in {source} is not valid: {error}.") from None
 
 
 def _from_file(file: Path) -> dict[str, Any]:

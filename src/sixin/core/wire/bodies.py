@@ -23,7 +23,6 @@ from sixin.core.limits import (
 )
 
 _ID = whole(ID_PATTERN)
-_NO_NUL = r"^[^\x00]*$"  # PostgreSQL's text cannot hold it
 
 UidText = Annotated[str, Meta(pattern=_ID, max_length=19, description="A user: 1 to 2^63-1 in canonical decimal.")]
 MsgIdText = Annotated[str, Meta(pattern=_ID, max_length=19, description="A message: 1 to 2^63-1 in canonical decimal.")]
@@ -46,7 +45,9 @@ Version = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="A version 
 SortKey = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 Count = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX)]
 TimeMs = Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="Unix time in milliseconds.")]
-LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX, pattern=_NO_NUL)]
+_PRINTABLE = r"^(?![\s\S]*[\x00-\x1f\x7f])"  # not every database can store U+0000, and no list shows the others
+LabelText = Annotated[str, Meta(min_length=1, max_length=LABEL_CHARS_MAX, pattern=_PRINTABLE)]
+DeviceIdText = Annotated[str, Meta(min_length=1, max_length=DEVICE_ID_CHARS_MAX, pattern=_PRINTABLE)]
 MessageLimit = Annotated[int, Meta(ge=1, le=PAGE_MESSAGES_MAX)]
 ContactLimit = Annotated[int, Meta(ge=1, le=PAGE_CONTACTS_MAX)]
 
@@ -99,7 +100,7 @@ class HelloBody(Struct, frozen=True):
     """The first frame of a connection. `token` may be left out where the `Authorization` header carried it."""
 
     token: Annotated[str, Meta(min_length=1, max_length=TOKEN_CHARS_MAX)] | UnsetType = UNSET
-    device_id: Annotated[str, Meta(min_length=1, max_length=DEVICE_ID_CHARS_MAX, pattern=_NO_NUL)] | UnsetType = UNSET
+    device_id: DeviceIdText | UnsetType = UNSET
 
 
 class SendBody(Struct, frozen=True):
@@ -204,8 +205,8 @@ class UserBody(Struct, frozen=True):
 
     uid: UidText
     kind: Literal["person", "bot", "system"] = "person"
-    name: Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=_NO_NUL)] = ""
-    avatar: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=_NO_NUL)] = ""
+    name: Annotated[str, Meta(max_length=NAME_CHARS_MAX, pattern=_PRINTABLE)] = ""
+    avatar: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=_PRINTABLE)] = ""
 
 
 # What operations answer.
@@ -269,6 +270,44 @@ class UnreadAnswer(Struct, frozen=True):
     """The total over the contacts that are neither muted nor deleted."""
 
     unread_total: Count
+
+
+class SessionView(Struct, frozen=True):
+    """A session's head."""
+
+    session_id: SessionIdText
+    version_id: Version
+    last_ordinal: Count
+    last_msg_id: MsgIdOrZero
+
+
+class UserView(Struct, frozen=True):
+    """A user's head."""
+
+    uid: UidText
+    version_id: Version
+    unread_total: Count
+
+
+class InspectedContact(ContactView, frozen=True):
+    """A contact as it is stored."""
+
+    last_seq_id: Annotated[int, Meta(ge=0, le=SAFE_INTEGER_MAX, description="The largest seq_id its owner used here.")]
+
+
+class InspectSessionAnswer(Struct, frozen=True):
+    """A session as it is stored: its head, its newest messages by sort_key, every member's contact."""
+
+    session: SessionView
+    messages: list[MessageView]
+    contacts: list[InspectedContact]
+
+
+class InspectUserAnswer(Struct, frozen=True):
+    """A user as stored: his head, and his newest contacts by version."""
+
+    user: UserView
+    contacts: list[InspectedContact]
 
 
 class Nothing(Struct, frozen=True):

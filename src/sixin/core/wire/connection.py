@@ -40,6 +40,7 @@ class Refused(Struct, frozen=True):
     """The frame was refused; `frame` says why and is to be written."""
 
     frame: bytes
+    code: str
 
 
 Event = HelloReceived | Request | Refused
@@ -78,17 +79,17 @@ class Connection:
         try:
             request = codec.decode_request(payload)
         except errors.BadRequest as error:
-            return Refused(codec.encode_refusal(codec.request_id_of(payload), error))
+            return self._refused(codec.request_id_of(payload), error)
         step = Step.HELLO if request.op == "hello" else Step.REQUEST
         following = NEXT.get((self.state, step))
         if following is None:
-            return Refused(codec.encode_refusal(request.id, self._out_of_turn()))
+            return self._refused(request.id, self._out_of_turn())
         if step is Step.REQUEST:
             return request
         try:
             body: HelloBody = codec.decode_body("hello", request.body)
         except errors.BadRequest as error:
-            return Refused(codec.encode_refusal(request.id, error))
+            return self._refused(request.id, error)
         self.state = following
         return HelloReceived(request.id, body)
 
@@ -106,6 +107,9 @@ class Connection:
             return False
         self.state = following
         return True
+
+    def _refused(self, request_id: int | None, error: errors.SixinError) -> Refused:
+        return Refused(codec.encode_refusal(request_id, error), error.code)
 
     def _out_of_turn(self) -> errors.SixinError:
         match self.state:

@@ -120,8 +120,12 @@ class Dispatch:
         else:
             reply(answer)
 
+    def count_refusal(self, code: str) -> None:
+        """A door has refused something by itself."""
+        self.refusals[code] += 1
+
     def _refuse(self, error: errors.SixinError, reply: Reply) -> None:
-        self.refusals[error.code] += 1
+        self.count_refusal(error.code)
         reply(error)
 
     def _tell_typing(self, actor: Actor, body: SessionBody) -> None:

@@ -14,7 +14,15 @@ from sixin.core import commands, errors
 from sixin.core.contact import Contact, Profile
 from sixin.core.ids import pair_members, parse_session_id, parse_uid
 from sixin.core.limits import FRAME_BYTES_MAX, PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX
-from sixin.core.wire.bodies import OPERATIONS, UserBody
+from sixin.core.wire.bodies import (
+    OPERATIONS,
+    InspectedContact,
+    InspectSessionAnswer,
+    InspectUserAnswer,
+    SessionView,
+    UserBody,
+    UserView,
+)
 from sixin.core.wire.codec import decode_as, encode, encode_error
 from sixin.core.wire.views import contact_view, message_view
 from sixin.server.auth import Identity, Tokens
@@ -48,13 +56,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Operator(Struct, frozen=True):
-    """What the door asks the node about itself; each callable returns at once."""
+    """What the door asks the node about itself; what is called returns at once."""
 
     ready: Callable[[], str | None]
     """None when the node can serve, else why not."""
     metrics: Callable[[], bytes]
-    openapi: Callable[[], bytes]
-    asyncapi: Callable[[], bytes]
+    openapi: bytes
+    asyncapi: bytes
     demo: bytes | None = None
     """The two demo users and their tokens, in demo mode only."""
 
@@ -95,9 +103,8 @@ class HttpDoor:
                 web.post("/v1/admin/users", self._put_user),
                 web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
                 web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
-                web.post("/v1/{operation}", self._operate),
-                web.options("/v1/{anything:.*}", self._preflight),
-                web.get("/{path:.*}", serve_page),
+                web.post("/v1/{operation:[a-z_]+}", self._operate),
+                web.get("/{path:(?!v1/).*}", serve_page),
             ]
         )
         return app
@@ -107,40 +114,31 @@ class HttpDoor:
         """Turn what is raised into the documented error, and answer foreign origins that are allowed."""
         origin = request.headers.get("Origin")
         if not self._origins.allows(origin, request.headers.get("Host")):
-            return _refused(errors.Forbidden("Pages of this origin may not ask."))
+            return self._refused(errors.Forbidden("Pages of this origin may not ask."))
         try:
-            response = await handler(request)
+            response = _preflight() if request.method == "OPTIONS" else await handler(request)
         except errors.SixinError as error:
-            response = _refused(error)
-        except web.HTTPRequestEntityTooLarge:
-            response = _refused(errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes."))
+            response = self._refused(error)
         except web.HTTPNotFound:
-            response = _refused(errors.NotFound())
+            response = self._refused(errors.NotFound())
         except web.HTTPMethodNotAllowed as refused:
-            response = _refused(errors.BadRequest(f"This path takes {', '.join(sorted(refused.allowed_methods))}."))
+            allowed = ", ".join(sorted(refused.allowed_methods))
+            response = self._refused(errors.BadRequest(f"This path takes {allowed}."))
             response.set_status(405)
-            response.headers["Allow"] = ", ".join(sorted(refused.allowed_methods))
-        except web.HTTPException:
-            raise
-        except ConnectionError:
+            response.headers["Allow"] = allowed
+        except (web.HTTPException, ConnectionError):
             raise
         except Exception:
             log.exception("http_request_failed", extra={"path": request.path[:128]})
-            response = _refused(errors.Internal())
+            response = self._refused(errors.Internal())
         if origin is not None and not response.prepared:
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Vary"] = "Origin"
         return response
 
-    async def _preflight(self, request: web.Request) -> web.Response:
-        return web.Response(
-            status=204,
-            headers={
-                "Access-Control-Allow-Methods": "GET, POST",
-                "Access-Control-Allow-Headers": "Authorization, Content-Type",
-                "Access-Control-Max-Age": "86400",
-            },
-        )
+    def _refused(self, error: errors.SixinError) -> web.Response:
+        self._dispatch.count_refusal(error.code)
+        return _refusal(error)
 
     def _identity(self, request: web.Request) -> Identity:
         header = request.headers.get("Authorization")
@@ -155,7 +153,10 @@ class HttpDoor:
             raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
         body = await _body_of(request)
         actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
-        return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+        try:
+            return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+        except errors.SixinError as error:  # the dispatch has counted it
+            return _refusal(error)
 
     # For operators.
 
@@ -174,10 +175,10 @@ class HttpDoor:
         return web.Response(body=self._operator.metrics(), headers={"Content-Type": "text/plain; version=0.0.4"})
 
     async def _openapi(self, request: web.Request) -> web.Response:
-        return _json(self._operator.openapi())
+        return _json(self._operator.openapi)
 
     async def _asyncapi(self, request: web.Request) -> web.Response:
-        return _json(self._operator.asyncapi())
+        return _json(self._operator.asyncapi)
 
     async def _demo(self, request: web.Request) -> web.Response:
         if self._operator.demo is None:
@@ -210,15 +211,12 @@ class HttpDoor:
         session = await self._store.session(session_id)
         messages = await self._store.messages(session_id, before_sort_key=None, limit=PAGE_MESSAGES_MAX)
         contacts = [await self._store.contact(member, session_id) for member in pair_members(session_id)]
-        return _json(
-            encode(
-                {
-                    "session": session,
-                    "messages": [message_view(message) for message in reversed(messages)],
-                    "contacts": [_inspected(contact) for contact in contacts if contact is not None],
-                }
-            )
+        answer = InspectSessionAnswer(
+            SessionView(session_id, session.version_id, session.last_ordinal, str(session.last_msg_id)),
+            [message_view(message) for message in reversed(messages)],
+            [_inspected(contact) for contact in contacts if contact is not None],
         )
+        return _json(encode(answer))
 
     async def _inspect_user(self, request: web.Request) -> web.Response:
         """A user as stored: his head and his newest contacts."""
@@ -228,35 +226,48 @@ class HttpDoor:
         page = await self._store.pull_contacts(
             uid, after_version=max(0, head.version_id - PAGE_CONTACTS_MAX), limit=PAGE_CONTACTS_MAX
         )
-        return _json(
-            encode(
-                {
-                    "user": {"uid": str(uid), "version_id": head.version_id, "unread_total": head.unread_total},
-                    "contacts": [_inspected(contact) for contact in page.contacts],
-                }
-            )
+        answer = InspectUserAnswer(
+            UserView(str(uid), head.version_id, head.unread_total),
+            [_inspected(contact) for contact in page.contacts],
         )
+        return _json(encode(answer))
 
 
 async def _body_of(request: web.Request) -> bytes:
-    """The whole body, as long as it comes in time."""
+    """The whole body. Raises `TooLarge`, and `BadRequest` for one that is packed, broken or does not come in time."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise errors.BadRequest("Send the body as it is: its limit holds little enough without packing.")
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await request.read()
     except TimeoutError:
         raise errors.BadRequest(f"The body did not come within {BODY_TIMEOUT_S:.0f} s.") from None
+    except web.HTTPRequestEntityTooLarge:
+        raise errors.TooLarge(f"A body has at most {FRAME_BYTES_MAX} bytes.") from None
+    except web.RequestPayloadError:
+        raise errors.BadRequest("The body is broken.") from None
 
 
-def _inspected(contact: Contact) -> dict[str, object]:
-    view: dict[str, object] = msgspec.structs.asdict(contact_view(contact))
-    return view | {"last_seq_id": contact.last_seq_id}
+def _inspected(contact: Contact) -> InspectedContact:
+    return InspectedContact(**msgspec.structs.asdict(contact_view(contact)), last_seq_id=contact.last_seq_id)
+
+
+def _preflight() -> web.Response:
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": "GET, POST",
+            "Access-Control-Allow-Headers": "Authorization, Content-Type",
+            "Access-Control-Max-Age": "86400",
+        },
+    )
 
 
 def _json(body: bytes, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, content_type="application/json")
 
 
-def _refused(error: errors.SixinError) -> web.Response:
+def _refusal(error: errors.SixinError) -> web.Response:
     response = _json(encode_error(error), STATUS[error.code])
     if isinstance(error, errors.RateLimited):
         response.headers["Retry-After"] = str(-(-error.retry_after_ms // 1_000))

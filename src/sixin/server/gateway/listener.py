@@ -325,6 +325,7 @@ class HttpServer(web.Server):
             request_factory=make_request,
             access_log=None,
             keepalive_timeout=limits.http_keepalive_s,
+            auto_decompress=False,  # a kilobyte can hold megabytes
             max_line_size=line_max_bytes,
             max_field_size=line_max_bytes,
         )

@@ -15,4 +15,7 @@ class Origins:
         """Whether a page of this origin may speak with the server that was asked for as `host`."""
         if origin is None or "*" in self._allowed or origin.lower() in self._allowed:
             return True
-        return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        try:
+            return host is not None and urlsplit(origin).netloc.lower() == host.lower()
+        except ValueError:  # "http://[" and the like
+            return False

@@ -26,7 +26,8 @@ class Throttle:
             return
         now_s = self._now_s()
         left, at_s = self._buckets.pop(uid, (float(self._burst), now_s))
-        left = min(self._burst, left + (now_s - at_s) * self._per_s)
+        # A clock that steps back gives nothing, and takes nothing away either.
+        left = min(self._burst, left + max(0.0, now_s - at_s) * self._per_s)
         self._buckets[uid] = (max(left - 1, 0.0) if left >= 1 else left, now_s)
         if len(self._buckets) > BUCKETS_MAX:
             del self._buckets[next(iter(self._buckets))]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import deque
 from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,7 +12,7 @@ from msgspec import UNSET
 
 from sixin.core import errors
 from sixin.core.contact import UserHead
-from sixin.core.limits import CONNECTION_REQUESTS_MAX
+from sixin.core.limits import CONNECTION_ANSWERS_BYTES_MAX, CONNECTION_REQUESTS_MAX
 from sixin.core.wire.bodies import HelloAnswer
 from sixin.core.wire.codec import encode, encode_ok, encode_refusal
 from sixin.core.wire.connection import Connection, HelloReceived, Refused, State
@@ -99,7 +100,21 @@ def _unauthenticated(error: errors.Unauthenticated) -> UpgradeRefused:
 class Conversation:
     """One connection: its handler towards the socket, its outlet towards the hub."""
 
-    __slots__ = ("_actor", "_connection", "_door", "_frames", "_identity", "_paused", "_pending", "_socket", "_timer")
+    __slots__ = (
+        "_actor",
+        "_behind",
+        "_connection",
+        "_door",
+        "_frames",
+        "_frames_bytes",
+        "_held",
+        "_identity",
+        "_pending",
+        "_pulling",
+        "_releasing",
+        "_socket",
+        "_timer",
+    )
 
     def __init__(self, door: WebSocketDoor, identity: Identity | None) -> None:
         self._door = door
@@ -108,8 +123,15 @@ class Conversation:
         self._socket: Socket | None = None
         self._actor: Actor | None = None
         self._frames: list[bytes] = []
+        self._frames_bytes = 0
         self._pending = 0
-        self._paused = False
+        self._pulling = False
+        """A pull, which may answer with a large page, waits for the store."""
+        self._behind = False
+        """The peer has not read what it was answered."""
+        self._held: deque[bytes] = deque()
+        """Frames that came with the last read before reading was paused; at most one read of the socket."""
+        self._releasing: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     # Called by the socket.
@@ -121,23 +143,25 @@ class Conversation:
         self._timer = asyncio.get_running_loop().call_later(self._door.hello_timeout_s, self.say_bye, "timeout")
 
     def received(self, payload: bytes) -> None:
-        """A frame came."""
-        event = self._connection.receive(payload)
-        if isinstance(event, Request):
-            self._begin(event)
-        elif isinstance(event, Refused):
-            self.put(event.frame)
+        """A frame came. A peer that asks faster than it is answered, or than it reads, waits at its own end."""
+        if self._held or self._is_full():
+            self._held.append(payload)
+            if self._socket is not None:
+                self._socket.pause_reading()
         else:
-            self._greet(event)
+            self._take(payload)
 
     def writable(self) -> None:
-        """What was written has drained; nothing waits for that here."""
+        """What was written has drained."""
+        self._behind = False
+        self._release_soon()
 
     def closed(self, code: int, reason: str) -> None:
         """The socket is gone."""
         self._connection.close()
         self._socket = None
         self._frames.clear()
+        self._held.clear()
         self._cancel_timer()
         self._door.conversations.discard(self)
         if self._actor is not None:
@@ -149,6 +173,7 @@ class Conversation:
         """Add a frame to what is written at the end of this turn of the loop."""
         if self._socket is not None:
             self._frames.append(frame)
+            self._frames_bytes += len(frame)
             self._door.hub.flush_soon(self)
 
     def flush(self) -> None:
@@ -156,10 +181,15 @@ class Conversation:
         socket, frames = self._socket, self._frames
         if socket is None or not frames:
             return
-        self._frames = []
+        self._frames, self._frames_bytes = [], 0
         socket.write(frames)
-        if socket.write_buffered_bytes() > self._door.buffer_bytes_max:
+        waiting_bytes = socket.write_buffered_bytes()
+        if waiting_bytes > self._door.buffer_bytes_max:
             self.say_bye("slow")
+            return
+        # Above this mark, which lies above the transport's own, `writable` will be called.
+        self._behind = waiting_bytes > CONNECTION_ANSWERS_BYTES_MAX
+        self._release_soon()
 
     def say_bye(self, code: str) -> None:
         """Say why, and close."""
@@ -167,6 +197,7 @@ class Conversation:
         if socket is None or self._connection.state is State.CLOSED:
             return
         self._connection.close()
+        self._held.clear()
         self._cancel_timer()
         self._door.byes[code] = self._door.byes.get(code, 0) + 1
         frames, self._frames = [*self._frames, encode(ByeNotice(code))], []  # type: ignore[arg-type]
@@ -177,17 +208,51 @@ class Conversation:
 
     # The conversation itself.
 
+    def _is_full(self) -> bool:
+        return (
+            self._pulling
+            or self._behind
+            or self._pending >= CONNECTION_REQUESTS_MAX
+            or self._frames_bytes > CONNECTION_ANSWERS_BYTES_MAX
+        )
+
+    def _release_soon(self) -> None:
+        # In a turn of its own: an answer that comes at once would call this again from inside itself.
+        if self._held and self._releasing is None:
+            self._releasing = asyncio.get_running_loop().call_soon(self._release)
+
+    def _release(self) -> None:
+        self._releasing = None
+        while self._held and not self._is_full():
+            self._take(self._held.popleft())
+        if not self._held and self._socket is not None:
+            self._socket.resume_reading()
+
+    def _take(self, payload: bytes) -> None:
+        event = self._connection.receive(payload)
+        if isinstance(event, Request):
+            self._begin(event)
+        elif isinstance(event, Refused):
+            self._door.dispatch.count_refusal(event.code)
+            self.put(event.frame)
+        else:
+            self._greet(event)
+
     def _begin(self, request: Request) -> None:
         actor = self._actor
         if actor is None:  # closed meanwhile
             return
         self._pending += 1
-        if self._pending >= CONNECTION_REQUESTS_MAX and self._socket is not None:
-            # The peer asks faster than it is answered: let it wait at its own end.
-            self._paused = True
-            self._socket.pause_reading()
         request_id = request.id
-        self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._reply(request_id, answer))
+        if request.op.startswith("pull_"):
+            self._pulling = True
+            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._pulled(request_id, answer))
+        else:
+            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._reply(request_id, answer))
+
+    def _pulled(self, request_id: int, answer: bytes | errors.SixinError) -> None:
+        self._pulling = False
+        self._reply(request_id, answer)
 
     def _reply(self, request_id: int, answer: bytes | errors.SixinError) -> None:
         self._pending -= 1
@@ -195,16 +260,13 @@ class Conversation:
             self.put(encode_ok(request_id, answer))
         else:
             self.put(encode_refusal(request_id, answer))
-        if self._paused and self._pending <= CONNECTION_REQUESTS_MAX // 2 and self._socket is not None:
-            self._paused = False
-            self._socket.resume_reading()
+        self._release_soon()
 
     def _greet(self, hello: HelloReceived) -> None:
         try:
             identity = self._identity_of(hello)
         except errors.Unauthenticated as error:
-            self.put(encode_refusal(hello.id, error))
-            self.say_bye("unauthenticated")
+            self._refuse_hello(hello.id, error, "unauthenticated")
             return
         device_id = identity.device_id or (
             hello.body.device_id if hello.body.device_id is not UNSET else secrets.token_urlsafe(9)
@@ -214,8 +276,7 @@ class Conversation:
         # The timelines' heads are read after the hub knows the connection: what is committed between the two is in
         # the answer, or in a notice, or in both.
         if not self._door.hub.connect(identity.uid, self):
-            self.put(encode_refusal(hello.id, errors.Unavailable("You have too many connections.")))
-            self.say_bye("too_many")
+            self._refuse_hello(hello.id, errors.Unavailable("You have too many connections."), "too_many")
             return
         head = self._door.pulls.head(identity.uid)
         if isinstance(head, UserHead):
@@ -224,6 +285,11 @@ class Conversation:
         task = asyncio.get_running_loop().create_task(self._welcome_later(hello.id, head))
         self._door.greetings.add(task)
         task.add_done_callback(self._door.greetings.discard)
+
+    def _refuse_hello(self, request_id: int, error: errors.SixinError, bye: str) -> None:
+        self._door.dispatch.count_refusal(error.code)
+        self.put(encode_refusal(request_id, error))
+        self.say_bye(bye)
 
     def _identity_of(self, hello: HelloReceived) -> Identity:
         if hello.body.token is not UNSET:
@@ -237,8 +303,7 @@ class Conversation:
             async with asyncio.timeout(self._door.hello_timeout_s):
                 found = await head
         except (errors.SixinError, TimeoutError):
-            self.put(encode_refusal(request_id, errors.Unavailable()))
-            self.say_bye("timeout")
+            self._refuse_hello(request_id, errors.Unavailable(), "timeout")
         else:
             self._welcome(request_id, found)
 

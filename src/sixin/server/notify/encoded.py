@@ -1,5 +1,7 @@
 """Rows as JSON, each encoded once however many connections are told."""
 
+import asyncio
+
 from msgspec import Raw
 
 from sixin.core.contact import Contact
@@ -12,14 +14,22 @@ from sixin.core.wire.views import contact_view, message_view
 
 
 class Encoded:
-    """Encodings of the rows of the present batch; forgotten when what it told was written."""
+    """Encodings of the rows of the present batch; forgotten at the end of this turn of the loop, when all that it
+    tells has been encoded."""
 
     def __init__(self) -> None:
         self._messages: dict[tuple[int, int], bytes] = {}
         self._contacts: dict[tuple[int, int], bytes] = {}
 
-    def forget(self) -> None:
-        """The batch is told."""
+    def __len__(self) -> int:
+        """Encodings remembered."""
+        return len(self._messages) + len(self._contacts)
+
+    def _forget_soon(self) -> None:
+        if not self._messages and not self._contacts:
+            asyncio.get_running_loop().call_soon(self._forget)
+
+    def _forget(self) -> None:
         self._messages.clear()
         self._contacts.clear()
 
@@ -28,6 +38,7 @@ class Encoded:
         key = (message.msg_id, message.version_id)
         found = self._messages.get(key)
         if found is None:
+            self._forget_soon()
             found = self._messages[key] = encode(message_view(message))
         return found
 
@@ -38,6 +49,7 @@ class Encoded:
         if found is None:
             preview = contact.last_message
             raw = None if preview is None else Raw(self.message(preview))
+            self._forget_soon()
             found = self._contacts[key] = encode(contact_view(contact, raw))
         return found
 

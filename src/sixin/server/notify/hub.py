@@ -125,4 +125,3 @@ class Hub:
         waiting, self._waiting = self._waiting, {}
         for outlet in waiting:
             outlet.flush()
-        self.encoded.forget()

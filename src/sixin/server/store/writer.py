@@ -71,6 +71,11 @@ class Writer:
         self.commands = 0
 
     @property
+    def stopping(self) -> bool:
+        """Whether new commands are refused."""
+        return self._stopping
+
+    @property
     def waiting(self) -> int:
         """Commands in the queue."""
         return len(self._queue)
@@ -102,14 +107,23 @@ class Writer:
         self._wake.set()
 
     async def run(self) -> None:
-        """Write batch after batch, until `stop`."""
-        while True:
-            while not self._queue:
-                if self._stopping:
-                    return
-                self._wake.clear()
-                await self._wake.wait()
-            await self._write(self._next_batch())
+        """Write batch after batch, until `stop`. Whoever still waits when it is cancelled is told `Unavailable`."""
+        try:
+            while await self._work_came():
+                await self._write(self._next_batch())
+        finally:
+            self._stopping = True
+            for waiting in self._queue:
+                waiting.done(errors.Unavailable("The server stopped before this was written."))
+            self._queue.clear()
+
+    async def _work_came(self) -> bool:
+        while not self._queue:
+            if self._stopping:
+                return False
+            self._wake.clear()
+            await self._wake.wait()
+        return True
 
     def _next_batch(self) -> list[Waiting]:
         """What waits, up to the limit, and up to a command whose fact an earlier one of the batch may change."""

@@ -1,0 +1,78 @@
+"""The generated pages, each as its path and its text."""
+
+from pathlib import Path
+from typing import Any, get_args
+
+from sixin.server.app import Node
+from sixin.server.auth import Tokens
+from sixin.server.bus.local import LocalBus
+from sixin.server.config import Settings, described
+from sixin.server.store.memory import MemoryStore
+
+ROOT = Path(__file__).parents[2]
+GENERATED = "<!-- Generated: `make docs`. -->"
+
+
+def settings_page() -> str:
+    """`docs/settings.md`."""
+    rows = [
+        f"| `--{name.replace('_', '-')}` | `SIXIN_{name.upper()}` | {_kind(kind)} | {_default(default)} | {text} |"
+        for name, kind, default, text in described()
+    ]
+    return "\n".join(
+        [
+            "# Settings",
+            GENERATED,
+            "",
+            "Each is a flag of `sixin serve`, an environment variable, and a key of the TOML file that `--config` names",
+            "(the flag's name with underscores). A flag wins over a variable, a variable over the file.",
+            "An unknown key of the file, and a value that does not fit, are refused with where they came from.",
+            "",
+            "| flag | variable | type | default | what it does |",
+            "| --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _kind(kind: Any) -> str:
+    values = get_args(kind)
+    if kind is bool:
+        return "yes or no"
+    if values and all(isinstance(value, str) for value in values):
+        return " or ".join(f"`{value}`" for value in values)
+    return {int: "whole number", float: "number", str: "text"}.get(kind, "list, by commas")
+
+
+def _default(default: Any) -> str:
+    if default in ("", ()):
+        return "none"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def metrics_page() -> str:
+    """`docs/metrics.md`."""
+    node = Node(Settings(store="memory"), store=MemoryStore(), bus=LocalBus(), tokens=Tokens("s" * 32))
+    rows = [
+        f"| `{figure.name}{'_total' if figure.kind == 'counter' else ''}` | {figure.kind} "
+        f"| {f'`{figure.label}`' if figure.label else ''} | {figure.meaning} |"
+        for figure in node.figures()
+    ]
+    return "\n".join(
+        [
+            "# Metrics",
+            GENERATED,
+            "",
+            "`GET /metrics` answers in Prometheus' text format.",
+            "Beside these stand the process's own (`process_…`, `python_…`).",
+            "",
+            "| metric | type | label | meaning |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    )
+
+
+PAGES = {ROOT / "docs" / "settings.md": settings_page, ROOT / "docs" / "metrics.md": metrics_page}
