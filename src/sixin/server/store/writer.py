@@ -17,11 +17,11 @@ from sixin.core.commands import Command, Policy
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
 from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId
-from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
+from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_ATTEMPTS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
 from sixin.core.message import Message
 from sixin.core.rows import Keys, Row, Rows, add_keys, fact_of, session_of
 from sixin.core.session import Session, SlotHead
-from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.base import Changes, Collided, Store, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Writer:
     async def _write(self, batch: list[Waiting]) -> None:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                outcomes = await self._commit(batch)
+                outcomes = await self._commit_at_last(batch)
         except asyncio.CancelledError:
             self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
             raise
@@ -151,6 +151,15 @@ class Writer:
         self._kept = Rows()
         for waiting in batch:
             waiting.done(error)
+
+    async def _commit_at_last(self, batch: list[Waiting]) -> list[Outcome]:
+        """Commit, from the beginning again where another node was in the way: it decides on rows it then loads anew."""
+        for _ in range(STORE_ATTEMPTS_MAX):
+            try:
+                return await self._commit(batch)
+            except Collided as collided:
+                log.warning("batch_collided", extra={"commands": len(batch), "reason": str(collided)})
+        raise errors.Unavailable("Others are writing the same; try again in a moment.")
 
     async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
         keys = Keys()
