@@ -32,6 +32,7 @@ from sixin.server.notify.hub import Hub
 from sixin.server.operations.pulls import Pulls
 from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
+from sixin.server.store.sqlite import SqliteStore
 from sixin.server.store.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -170,6 +171,13 @@ def make_store(settings: Settings) -> Store:
     """The storage engine the settings name. Raises `SettingsRefused`."""
     if settings.store == "memory":
         return MemoryStore()
+    if settings.store == "sqlite":
+        return SqliteStore(Path(settings.data))
+    if settings.store.startswith(("postgresql://", "postgres://")):
+        # Imported where it is asked for: the driver is an extra.
+        from sixin.server.store.postgres import PostgresStore
+
+        return PostgresStore(settings.store)
     raise SettingsRefused(f"There is no store {settings.store.split(':')[0]!r}: sqlite, memory or postgresql://…")
 
 
