@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import sixin
-from sixin.cli import demo, inspect, serve, token
+from sixin.cli import demo, inspect, migrate, serve, token
 
-COMMANDS = (serve, demo, token, inspect)
+COMMANDS = (serve, demo, token, inspect, migrate)
 
 
 def parser() -> argparse.ArgumentParser:
