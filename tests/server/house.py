@@ -83,11 +83,11 @@ class Device:
             if "notice" in frame:
                 self.notices.append(frame)
                 continue
-            assert frame["id"] == request_id
+            assert frame["id"] in (request_id, None)  # null where the request's could not be read
             return Answer(frame.get("ok"), frame.get("error"))
         raise AssertionError("the connection ended before the answer")
 
-    async def ask(self, op: str, **body: Any) -> Json:
+    async def ask(self, op: str, /, **body: Any) -> Json:
         """Ask for something that is not refused."""
         answer = await self.ask_raw(op, json.dumps(body).encode())
         assert answer.ok is not None, answer.error
@@ -130,28 +130,45 @@ class Device:
 class House:
     """A node, its port, and a client."""
 
-    def __init__(self, node: Node, listener: Listener, clock: Clock, client: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        node: Node,
+        listener: Listener,
+        clock: Clock,
+        client: aiohttp.ClientSession,
+        sockets: aiohttp.ClientSession,
+    ) -> None:
         self.node = node
         self.listener = listener
         self.clock = clock
         self.client = client
+        self._sockets = sockets
         self.url = f"http://127.0.0.1:{listener.port}"
         self._devices: dict[int, Device] = {}
+        self._opened: list[aiohttp.ClientWebSocketResponse] = []
 
     def token(self, uid: int, *, ttl_s: float = 3_600, device_id: str | None = None, role: Role = "user") -> str:
         return TOKENS.mint(Uid(uid), now_s=self.clock() / 1_000, ttl_s=ttl_s, device_id=device_id, role=role)
 
-    async def connect(self, *, token: str | None = None, origin: str | None = None, offered: bool = True) -> Device:
+    async def connect(
+        self, *, token: str | None = None, origin: str | None = None, offered: bool = True, query: str = ""
+    ) -> Device:
         """A connection that has said nothing yet; with the token in its header, if one is given."""
-        socket = await self.client.ws_connect(
-            f"{self.url}/v1/ws",
+        # A session of its own: only the first request of a connection can upgrade it.
+        socket = await self._sockets.ws_connect(
+            f"{self.url}/v1/ws?{query}",
             protocols=("sixin.v1.json",) if offered else (),
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
             origin=origin,
             max_msg_size=0,
-            autoping=True,
+            timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
         )
+        self._opened.append(socket)
         return Device(socket)
+
+    async def leave(self) -> None:
+        """Hang up everywhere."""
+        await asyncio.gather(*(socket.close() for socket in self._opened))
 
     async def device(self, uid: int, *, ttl_s: float = 3_600, device_id: str | None = None) -> Device:
         """A connection of a user who was welcomed."""
@@ -186,7 +203,11 @@ class House:
             device = self._devices[uid] = await self.device(uid)
         return await device.ask_raw(op, body)
 
-    async def done(self, door: str, uid: int, op: str, **body: Any) -> Json:
+    def connection_of(self, uid: int) -> Device | None:
+        """The one that `ask` keeps."""
+        return self._devices.get(uid)
+
+    async def done(self, door: str, uid: int, op: str, /, **body: Any) -> Json:
         """The same for what is not refused."""
         answer = await self.ask(door, uid, op, json.dumps(body).encode())
         assert answer.ok is not None, answer.error
@@ -213,8 +234,15 @@ async def open_house(
     try:
         listener = await open_door(node, demo=demo)
         try:
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
-                yield House(node, listener, clock, client)
+            async with (
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client,
+                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as sockets,
+            ):
+                house = House(node, listener, clock, client, sockets)
+                try:
+                    yield house
+                finally:
+                    await house.leave()
         finally:
             await listener.close()
     finally:
@@ -224,5 +252,5 @@ async def open_house(
 async def until(holds: Callable[[], bool]) -> None:
     """Wait for a condition on what another task does."""
     async with asyncio.timeout(DEADLINE_S):
-        while not holds():
+        while not holds():  # noqa: ASYNC110  # the condition belongs to code that tells nobody
             await asyncio.sleep(0.005)
