@@ -24,7 +24,7 @@ def settings_page() -> str:
             "# Settings",
             GENERATED,
             "",
-            "Each is a flag of `sixin serve`, an environment variable, and a key of the TOML file that `--config` names",
+            "Each is a flag of `sixin serve`, an environment variable, and a key of the TOML file named by `--config`",
             "(the flag's name with underscores). A flag wins over a variable, a variable over the file.",
             "An unknown key of the file, and a value that does not fit, are refused with where they came from.",
             "",

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -177,7 +178,7 @@ class House:
         return device
 
     async def post(
-        self, path: str, body: bytes, *, token: str | None = None, headers: dict[str, str] | None = None
+        self, path: str, body: bytes | BytesIO, *, token: str | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
         """A POST of any body; what came back must be JSON."""
         sent = dict(headers or {})

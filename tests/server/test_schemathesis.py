@@ -72,7 +72,7 @@ def _session_in_order(value: Any) -> Any:
 
 @schema.parametrize()
 @hypothesis.settings(max_examples=EXAMPLES_MAX, deadline=None, derandomize=True, database=None)
-def test_the_server_keeps_what_openapi_promises(case: schemathesis.Case, running: House) -> None:
+def test_the_server_keeps_what_openapi_promises(case: schemathesis.Case[Any], running: House) -> None:
     case.call_and_validate(
         base_url=running.url, headers={"Authorization": f"Bearer {running.token(1001, role='admin')}"}
     )
