@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 import aiohttp
-from msgspec import Struct
 
 from sixin.core.ids import Uid
 from sixin.server.app import Node, open_door
@@ -18,6 +17,7 @@ from sixin.server.auth import Role, Tokens
 from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings
 from sixin.server.gateway.listener import Listener
+from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
 
 DEADLINE_S = 5.0
@@ -214,7 +214,7 @@ class House:
         assert answer.ok is not None, answer.error
         return answer.ok
 
-    def state(self) -> dict[str, dict[Any, Struct]]:
+    def state(self) -> dict[str, dict[Any, Any]]:
         """Every row of the store."""
         store = self.node.store
         assert isinstance(store, MemoryStore)
@@ -225,7 +225,7 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    *, store: MemoryStore | None = None, clock: Clock | None = None, demo: bytes | None = None, **settings: Any
+    *, store: Store | None = None, clock: Clock | None = None, demo: bytes | None = None, **settings: Any
 ) -> AsyncIterator[House]:
     """A house over a store in memory; without rate limits, unless `settings` say otherwise."""
     clock = clock or Clock()

@@ -34,7 +34,7 @@ class Script:
             (30, 4, 4, 1, 1, 6, 2, 2, 2, 14, 14, 14, 3, 8, 4),
         )[0]  # fmt: skip
         msg_id = pick.choice(self._ids[-40:] or ["1"])
-        body: dict[str, Any] = {
+        bodies: dict[str, Callable[[], dict[str, Any]]] = {
             "send": lambda: {"seq_id": self._next_seq_id(), "content": self._content()},
             "recall": lambda: {"msg_id": msg_id},
             "delete": lambda: {"msg_ids": [msg_id], "scope": pick.choice(("me", "all"))},
@@ -53,11 +53,11 @@ class Script:
                 **pick.choice(({}, {"before_sort_key": pick.randint(0, len(self._ids) + 2)})),
             },
             "pull_hidden": lambda: {"after_version": pick.randint(0, 20)},
-        }.get(op, dict)()
+        }
         if op in ("unread", "pull_contacts"):
             after = {"after_version": pick.randint(0, len(self._ids)), "limit": pick.choice((1, 2, 100))}
             return uid, op, after if op == "pull_contacts" else {}
-        return uid, op, {"to": str(other), **body}
+        return uid, op, {"to": str(other), **(bodies[op]() if op in bodies else {})}
 
     def _next_seq_id(self) -> int:
         self._seq_id += self._random.random() < 0.9  # now and then a retry, or a conflict

@@ -56,7 +56,7 @@ async def test_what_was_acknowledged_under_load_is_there_and_what_was_not_is_the
         async with asyncio.timeout(DEADLINE_S):
             await running
 
-        stored = [(m.sender, m.seq_id) for m in house.state()["messages"].values()]  # type: ignore[attr-defined]
+        stored = [(m.sender, m.seq_id) for m in house.state()["messages"].values()]
         assert len(stored) == len(set(stored)) >= 300
         for uid, (acknowledged, refused, last) in enumerate(ends, 1):
             assert {(uid, seq_id) for seq_id in acknowledged} <= set(stored)

@@ -1,6 +1,7 @@
 """The HTTP door: the same operations, what operators ask, and pages of other origins."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,13 @@ async def test_both_doors_lead_to_the_same_rooms(house: House) -> None:
     sent = await house.done("http", ANN, "send", to="1002", seq_id=1, content=TEXT)
     assert await house.done("socket", ANN, "send", to="1002", seq_id=1, content=TEXT) == sent
     other = await house.done("socket", BOB, "send", to="1001", seq_id=1, content=TEXT)
-    for op in ("pull_new", "pull_contacts", "contact", "unread"):
-        body = {"pull_new": {"to": "1002", "after_version": 0}, "contact": {"to": "1002"},
-                "pull_contacts": {"after_version": 0}}.get(op, {})  # fmt: skip
+    bodies: dict[str, dict[str, Any]] = {
+        "pull_new": {"to": "1002", "after_version": 0},
+        "pull_contacts": {"after_version": 0},
+        "contact": {"to": "1002"},
+        "unread": {},
+    }
+    for op, body in bodies.items():
         answers = [await house.done(door, ANN, op, **body) for door in ("http", "socket")]
         assert answers[0] == answers[1]
     assert other["message"]["version_id"] == 2

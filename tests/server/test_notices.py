@@ -97,13 +97,13 @@ async def test_what_a_user_does_with_his_own_list_is_told_to_him_alone(house: Ho
     said = await bob.say(ANN, "hello", 1)
     for device in (ann, tablet, bob):
         await device.nothing_more()
-    more: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "pin": {"pinned": True},
         "mute": {"muted": True},
         "label": {"labels": ["x"]},
         "delete": {"msg_ids": [said["msg_id"]], "scope": "me"},
-    }.get(op, {})
-    changed = (await ann.ask(op, to="1002", **more))["contact"]
+    }
+    changed = (await ann.ask(op, to="1002", **bodies.get(op, {})))["contact"]
     for device in (ann, tablet):
         assert await device.nothing_more() == [
             {"notice": "contact", "version_id": changed["version_id"], "contact": changed}

@@ -164,7 +164,7 @@ async def test_more_requests_than_may_wait_are_all_answered_in_order(house: Hous
     ]
     for frame in frames:
         await device.send_frame(frame)
-    answered = []
+    answered: list[int] = []
     while len(answered) < count:
         frame_back = await device.frame()
         assert frame_back is not None
@@ -196,7 +196,7 @@ async def test_who_asks_for_much_gets_it_as_fast_as_he_reads_and_is_not_taken_fo
 async def test_a_slow_reader_is_closed_with_bye_and_repairs_itself_by_pulling() -> None:
     async with open_house(buffer_bytes_max=2**20) as house:
         ann, bob = await house.device(ANN), await house.device(BOB)
-        bob.socket._reader._protocol.pause_reading()  # type: ignore[attr-defined]  # his phone hangs
+        bob.socket._reader._protocol.pause_reading()  # his phone hangs
         seq_id = 0
         while not house.node.websocket.byes:
             seq_id += 1
@@ -204,7 +204,7 @@ async def test_a_slow_reader_is_closed_with_bye_and_repairs_itself_by_pulling() 
             ann.notices.clear()
             assert seq_id < 20_000
         assert house.node.websocket.byes == {"slow": 1}
-        bob.socket._reader._protocol.resume_reading()  # type: ignore[attr-defined]
+        bob.socket._reader._protocol.resume_reading()
         heard = await bob.rest()
         assert heard[-1] == {"notice": "bye", "code": "slow"}
         assert bob.socket.close_code == 1008
