@@ -20,6 +20,9 @@ CONTENT_DEPTH_MAX: Final = 32
 FRAME_BYTES_MAX: Final = 128 * 1024
 """One frame or HTTP body: a full `content` in which every character is escaped (`\\uXXXX`) is 96 KiB."""
 
+SEQ_ID_MAX: Final = SAFE_INTEGER_MAX
+"""Devices make them, in JavaScript too."""
+
 PAGE_MESSAGES_DEFAULT: Final = 50
 """A few screens of a conversation."""
 
