@@ -104,24 +104,27 @@ async def test_what_was_committed_is_loaded(place: Place) -> None:
         last_seq_id=11,
     )
     changes = Changes(
-        slots=[SlotHead(SLOT, Tick(1))],
-        sessions=[Session(ANN_BEN, 1, 1, FIRST)],
-        users=[UserHead(ANN, 3, 8)],
-        contacts=[contact, Contact(BEN, ANN_BEN, ANN)],
-        born=[message],
-        hidden=[Hidden(ANN, ANN_BEN, FIRST, 2)],
-        profiles=[Profile(ANN, "bot", "Ann 安", "https://example.org/a.png")],
+        slots=(SlotHead(SLOT, Tick(1)),),
+        sessions=(Session(ANN_BEN, 1, 1, FIRST),),
+        users=(UserHead(ANN, 3, 8),),
+        contacts=(
+            contact,
+            Contact(BEN, ANN_BEN, ANN),
+        ),
+        born=(message,),
+        hidden=(Hidden(ANN, ANN_BEN, FIRST, 2),),
+        profiles=(Profile(ANN, "bot", "Ann 安", "https://example.org/a.png"),),
     )
     await commit(place.store, changes)
 
     loaded = await load(place.store, EVERYTHING)
-    assert loaded.slots == changes.slots
-    assert loaded.sessions == changes.sessions
-    assert loaded.users == changes.users
-    assert sorted(loaded.contacts, key=lambda row: row.owner) == changes.contacts
+    assert tuple(loaded.slots) == changes.slots
+    assert tuple(loaded.sessions) == changes.sessions
+    assert tuple(loaded.users) == changes.users
+    assert tuple(sorted(loaded.contacts, key=lambda row: row.owner)) == changes.contacts
     assert loaded.messages == [message]
-    assert loaded.hidden == changes.hidden
-    assert loaded.profiles == changes.profiles
+    assert tuple(loaded.hidden) == changes.hidden
+    assert tuple(loaded.profiles) == changes.profiles
     assert await place.store.contact(ANN, ANN_BEN) == contact
     assert await place.store.user(ANN) == UserHead(ANN, 3, 8)
     assert await place.store.session(ANN_BEN) == Session(ANN_BEN, 1, 1, FIRST)
@@ -151,7 +154,7 @@ async def test_the_largest_values_and_any_bytes_come_back_as_they_were(place: Pl
         peer_read_msg_id=INT64_MAX,
         unread=SAFE_INTEGER_MAX,
     )
-    await commit(place.store, Changes(born=[message], contacts=[contact]))
+    await commit(place.store, Changes(born=(message,), contacts=(contact,)))
 
     found = await load(place.store, Keys(contacts={(uid, session_id)}, seqs={(session_id, uid, SAFE_INTEGER_MAX)}))
     assert found.contacts == [contact]
@@ -161,10 +164,10 @@ async def test_the_largest_values_and_any_bytes_come_back_as_they_were(place: Pl
 async def test_a_row_written_again_takes_the_place_of_the_one_before(place: Place) -> None:
     before = Contact(ANN, ANN_BEN, BEN, version_id=1, unread=1, labels=("old",))
     after = replace(before, version_id=2, unread=0, labels=(), muted=True)
-    await commit(place.store, Changes(users=[UserHead(ANN, 1, 1)], contacts=[before], profiles=[Profile(ANN)]))
+    await commit(place.store, Changes(users=(UserHead(ANN, 1, 1),), contacts=(before,), profiles=(Profile(ANN),)))
     await commit(
         place.store,
-        Changes(users=[UserHead(ANN, 2, 0)], contacts=[after], profiles=[Profile(ANN, "system", "Root")]),
+        Changes(users=(UserHead(ANN, 2, 0),), contacts=(after,), profiles=(Profile(ANN, "system", "Root"),)),
     )
 
     loaded = await load(place.store, EVERYTHING)
@@ -175,7 +178,7 @@ async def test_a_row_written_again_takes_the_place_of_the_one_before(place: Plac
 
 async def test_a_message_is_found_by_its_sequence_number_and_by_no_other(place: Place) -> None:
     message = message_of(1)
-    await commit(place.store, Changes(born=[message]))
+    await commit(place.store, Changes(born=(message,)))
 
     assert (await load(place.store, Keys(seqs={(ANN_BEN, ANN, 1)}))).messages == [message]
     others = {(ANN_BEN, BEN, 1), (ANN_BEN, ANN, 2), (pair_session_id(ANN, CID), ANN, 1)}
@@ -184,7 +187,7 @@ async def test_a_message_is_found_by_its_sequence_number_and_by_no_other(place: 
 
 async def test_a_message_named_twice_is_loaded_once(place: Place) -> None:
     message = message_of(1)
-    await commit(place.store, Changes(born=[message]))
+    await commit(place.store, Changes(born=(message,)))
 
     keys = Keys(messages={message.msg_id}, seqs={(ANN_BEN, ANN, 1)})
     assert (await load(place.store, keys)).messages == [message]
@@ -193,10 +196,10 @@ async def test_a_message_named_twice_is_loaded_once(place: Place) -> None:
 async def test_a_preview_is_never_an_old_copy(place: Place) -> None:
     message = message_of(1)
     contact = Contact(ANN, ANN_BEN, BEN, version_id=1, last_msg_id=FIRST, last_message=message)
-    await commit(place.store, Changes(born=[message], contacts=[contact]))
+    await commit(place.store, Changes(born=(message,), contacts=(contact,)))
     emptied = message.emptied("recalled", version_id=2, now_ms=START_MS + 1)
     # What a writer hands in may still hold the message as it was.
-    await commit(place.store, Changes(emptied=[emptied], contacts=[replace(contact, version_id=2)]))
+    await commit(place.store, Changes(emptied=(emptied,), contacts=(replace(contact, version_id=2),)))
 
     expected = replace(contact, version_id=2, last_message=emptied)
     assert await place.store.contact(ANN, ANN_BEN) == expected
@@ -206,7 +209,7 @@ async def test_a_preview_is_never_an_old_copy(place: Place) -> None:
 
 async def test_a_message_born_and_emptied_in_one_batch_is_stored_empty(place: Place) -> None:
     emptied = replace(message_of(1), content=b"", status="recalled", version_id=2)
-    await commit(place.store, Changes(sessions=[Session(ANN_BEN, 2, 1, FIRST)], born=[emptied]))
+    await commit(place.store, Changes(sessions=(Session(ANN_BEN, 2, 1, FIRST),), born=(emptied,)))
 
     assert await place.store.messages(ANN_BEN, before_sort_key=None, limit=10) == [emptied]
 
@@ -226,24 +229,24 @@ async def test_a_transaction_left_without_a_commit_leaves_no_trace(place: Place)
     loaded = await load(place.store, EVERYTHING)
     assert not any((loaded.sessions, loaded.users, loaded.contacts, loaded.messages, loaded.hidden, loaded.profiles))
     # Nor does it stand in the way of the next one.
-    await commit(place.store, Changes(users=[UserHead(ANN, 1, 1)]))
+    await commit(place.store, Changes(users=(UserHead(ANN, 1, 1),)))
     assert await place.store.user(ANN) == UserHead(ANN, 1, 1)
 
 
 async def test_a_commit_that_fails_writes_nothing_of_it(durable_place: Place) -> None:
     store = durable_place.store
-    await commit(store, Changes(users=[UserHead(ANN, 1, 1)], born=[message_of(1)]))
+    await commit(store, Changes(users=(UserHead(ANN, 1, 1),), born=(message_of(1),)))
 
     twice_the_same_id = message_of(1, sender=BEN, nth=2)
     with pytest.raises(errors.SixinError):
         await commit(
             store,
             Changes(
-                sessions=[Session(ANN_BEN, 2, 2, FIRST)],
-                users=[UserHead(ANN, 2, 2)],
-                contacts=[Contact(ANN, ANN_BEN, BEN, version_id=2)],
-                born=[twice_the_same_id],
-                profiles=[Profile(ANN)],
+                sessions=(Session(ANN_BEN, 2, 2, FIRST),),
+                users=(UserHead(ANN, 2, 2),),
+                contacts=(Contact(ANN, ANN_BEN, BEN, version_id=2),),
+                born=(twice_the_same_id,),
+                profiles=(Profile(ANN),),
             ),
         )
 
@@ -251,7 +254,7 @@ async def test_a_commit_that_fails_writes_nothing_of_it(durable_place: Place) ->
     assert loaded.users == [UserHead(ANN, 1, 1)]
     assert loaded.messages == [message_of(1)]
     assert not any((loaded.sessions, loaded.contacts, loaded.profiles))
-    await commit(store, Changes(users=[UserHead(ANN, 2, 2)]))
+    await commit(store, Changes(users=(UserHead(ANN, 2, 2),)))
     assert await store.user(ANN) == UserHead(ANN, 2, 2)
 
 
@@ -263,14 +266,14 @@ async def test_a_full_batch_of_strangers_is_written_and_loaded_as_one(place: Pla
         for nth, ((one, _), session_id) in enumerate(zip(pairs, session_ids, strict=True))
     ]
     changes = Changes(
-        sessions=[Session(message.session_id, 1, 1, message.msg_id) for message in messages],
-        users=[UserHead(uid, 1, 0) for pair in pairs for uid in pair],
-        contacts=[
+        sessions=tuple(Session(message.session_id, 1, 1, message.msg_id) for message in messages),
+        users=tuple(UserHead(uid, 1, 0) for pair in pairs for uid in pair),
+        contacts=tuple(
             Contact(owner, message.session_id, peer, 1, 1, message.msg_id, message)
             for (one, other), message in zip(pairs, messages, strict=True)
             for owner, peer in ((one, other), (other, one))
-        ],
-        born=messages,
+        ),
+        born=tuple(messages),
     )
     await commit(place.store, changes)
 

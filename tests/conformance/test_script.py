@@ -188,7 +188,7 @@ async def test_the_check_of_the_counts_can_fail(scene: Scene) -> None:
     await scene.send(USERS[0], USERS[1], "hello")
     async with scene.store.transaction() as transaction:
         contact = await scene.contact(USERS[1], pair_session_id(USERS[0], USERS[1]))
-        await transaction.commit(Changes(contacts=[replace(contact, unread=2)]))
+        await transaction.commit(Changes(contacts=(replace(contact, unread=2),)))
 
     with pytest.raises(AssertionError):
         await refuse_wrong_counts(scene.store)
