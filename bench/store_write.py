@@ -23,8 +23,6 @@ import msgspec
 from sixin.core.commands import Policy, Send
 from sixin.core.content import canonical
 from sixin.core.ids import Uid, pair_session_id
-from sixin.server.store.base import Store
-from sixin.server.store.memory import MemoryStore
 from sixin.server.store.sqlite import SqliteStore
 from sixin.server.store.writer import Outcome, Writer
 
@@ -109,7 +107,7 @@ async def fill(writer: Writer, cold: list[tuple[Uid, Uid]]) -> None:
 
 async def run(arguments: argparse.Namespace, data: Path) -> dict[str, object]:
     """One measurement."""
-    store: Store = MemoryStore() if arguments.store == "memory" else SqliteStore(data)
+    store = SqliteStore(data)
     await store.open()
     writer = Writer(store, now_ms=lambda: int(time.time() * 1_000), policy=Policy(), committed=lambda _: None)
     running = asyncio.create_task(writer.run())
@@ -122,7 +120,7 @@ async def run(arguments: argparse.Namespace, data: Path) -> dict[str, object]:
     for _ in range(arguments.outstanding):
         load.submit()
     await asyncio.sleep(1)
-    pid = store.writer.pid if isinstance(store, SqliteStore) else None
+    pid = store.writer.pid
     load.latencies_s.clear()
     before = (time.perf_counter(), time.process_time(), cpu_s(pid), written_kib(pid), writer.batches)
     await asyncio.sleep(arguments.seconds)
@@ -136,7 +134,6 @@ async def run(arguments: argparse.Namespace, data: Path) -> dict[str, object]:
 
     wall, ours, theirs, kib, batches = (later - earlier for earlier, later in zip(before, after, strict=True))
     return {
-        "store": arguments.store,
         "outstanding": arguments.outstanding,
         "cold_share": arguments.cold_share,
         "sends_per_s": round(sends / wall),
@@ -154,7 +151,6 @@ async def run(arguments: argparse.Namespace, data: Path) -> dict[str, object]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--store", choices=["sqlite", "memory"], default="sqlite")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--outstanding", type=int, default=256)
     parser.add_argument("--hot", type=int, default=500)

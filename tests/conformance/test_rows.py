@@ -118,13 +118,13 @@ async def test_what_was_committed_is_loaded(place: Place) -> None:
     await commit(place.store, changes)
 
     loaded = await load(place.store, EVERYTHING)
-    assert loaded.slots == [*changes.slots]
-    assert loaded.sessions == [*changes.sessions]
-    assert loaded.users == [*changes.users]
-    assert sorted(loaded.contacts, key=lambda row: row.owner) == [*changes.contacts]
+    assert tuple(loaded.slots) == changes.slots
+    assert tuple(loaded.sessions) == changes.sessions
+    assert tuple(loaded.users) == changes.users
+    assert tuple(sorted(loaded.contacts, key=lambda row: row.owner)) == changes.contacts
     assert loaded.messages == [message]
-    assert loaded.hidden == [*changes.hidden]
-    assert loaded.profiles == [*changes.profiles]
+    assert tuple(loaded.hidden) == changes.hidden
+    assert tuple(loaded.profiles) == changes.profiles
     assert await place.store.contact(ANN, ANN_BEN) == contact
     assert await place.store.user(ANN) == UserHead(ANN, 3, 8)
     assert await place.store.session(ANN_BEN) == Session(ANN_BEN, 1, 1, FIRST)
@@ -266,14 +266,12 @@ async def test_a_full_batch_of_strangers_is_written_and_loaded_as_one(place: Pla
         for nth, ((one, _), session_id) in enumerate(zip(pairs, session_ids, strict=True))
     ]
     changes = Changes(
-        sessions=tuple([Session(message.session_id, 1, 1, message.msg_id) for message in messages]),
-        users=tuple([UserHead(uid, 1, 0) for pair in pairs for uid in pair]),
+        sessions=tuple(Session(message.session_id, 1, 1, message.msg_id) for message in messages),
+        users=tuple(UserHead(uid, 1, 0) for pair in pairs for uid in pair),
         contacts=tuple(
-            [
-                Contact(owner, message.session_id, peer, 1, 1, message.msg_id, message)
-                for (one, other), message in zip(pairs, messages, strict=True)
-                for owner, peer in ((one, other), (other, one))
-            ]
+            Contact(owner, message.session_id, peer, 1, 1, message.msg_id, message)
+            for (one, other), message in zip(pairs, messages, strict=True)
+            for owner, peer in ((one, other), (other, one))
         ),
         born=tuple(messages),
     )

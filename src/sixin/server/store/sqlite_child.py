@@ -120,8 +120,8 @@ class SqliteChild:
 
     @property
     def pid(self) -> int | None:
-        """The process; None while there is none."""
-        return self._process.pid if self._process is not None else None
+        """The process; None while there is none that could be asked."""
+        return self._process.pid if self._process is not None and self._link is not None else None
 
     @property
     def waiting(self) -> int:
