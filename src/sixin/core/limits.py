@@ -72,6 +72,24 @@ READS_WAITING_MAX: Final = 10_000
 STORE_TIMEOUT_S: Final = 30.0
 """A store that has not answered by then is taken for dead."""
 
+STORE_ATTEMPTS_MAX: Final = 5
+"""How often a batch is begun that collides with other nodes. Locks are taken in one order, so even one is rare."""
+
+POSTGRES_READERS_MAX: Final = 8
+"""Connections of one node that read, beside the one that writes. Four kept two cores of PostgreSQL busy."""
+
+POSTGRES_OPEN_WAIT_S: Final = 15.0
+"""How long a starting node waits for a PostgreSQL that is starting too."""
+
+POSTGRES_LOCK_TIMEOUT_S: Final = 15.0
+"""How long a batch waits for the rows of another node's: longer than that one may stay idle holding them."""
+
+POSTGRES_IDLE_IN_TRANSACTION_S: Final = 5.0
+"""A node that does nothing for so long in the middle of a batch is paused or cut off, and others need its rows."""
+
+POSTGRES_ROLLBACK_TIMEOUT_S: Final = 5.0
+"""After it, a connection is given up rather than rolled back; the server then rolls back by itself."""
+
 HELLO_TIMEOUT_S: Final = 5.0
 """A connection that has not said who it is by then is closed (design §4)."""
 

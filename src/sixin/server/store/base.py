@@ -56,7 +56,10 @@ class Store(ABC):
 
     @abstractmethod
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction; left without a commit, it leaves no trace. The writer opens one at a time."""
+        """One transaction; left without a commit, it leaves no trace. The writer opens one at a time.
+
+        Where others may write, it may end in `Collided`.
+        """
 
     @abstractmethod
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
@@ -102,3 +105,7 @@ class Store(ABC):
 
 class StoreRefused(Exception):
     """The store cannot be opened; the message says why and what to do."""
+
+
+class Collided(Exception):
+    """Another node was in the way, and nothing of the transaction was written: the same batch may be tried again."""

@@ -16,9 +16,9 @@ from sixin.core import errors
 from sixin.core.commands import Command, Policy
 from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId
-from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
+from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_ATTEMPTS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
 from sixin.core.rows import Keys, Rows, add_keys, fact_of, merged, session_of
-from sixin.server.store.base import Store, Transaction
+from sixin.server.store.base import Collided, Store, Transaction
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Writer:
     async def _write(self, batch: list[Waiting]) -> None:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                outcomes = await self._commit(batch)
+                outcomes = await self._commit_at_last(batch)
         except asyncio.CancelledError:
             self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
             raise
@@ -166,6 +166,15 @@ class Writer:
         self._uncertain()
         for waiting in batch:
             waiting.done(error)
+
+    async def _commit_at_last(self, batch: list[Waiting]) -> list[Outcome]:
+        """Commit, from the beginning again where another node was in the way: it decides on rows it then loads anew."""
+        for _ in range(STORE_ATTEMPTS_MAX):
+            try:
+                return await self._commit(batch)
+            except Collided as collided:
+                log.warning("batch_collided", extra={"commands": len(batch), "reason": str(collided)})
+        raise errors.Unavailable("Others are writing the same; try again in a moment.")
 
     async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
         keys = Keys()
