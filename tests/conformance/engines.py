@@ -8,6 +8,7 @@ import pytest
 
 from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
+from sixin.server.store.postgres import PostgresStore
 from sixin.server.store.sqlite import SqliteStore
 
 
@@ -47,4 +48,18 @@ class Sqlite(Engine):
         return SqliteStore(folder / "data")
 
 
-ENGINES: list[type[Engine]] = [Memory, Sqlite]
+class Postgres(Engine):
+    """A database of its own on a real server."""
+
+    name = "postgres"
+    durable = True
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        super().__init__(request)
+        self.url: str = request.getfixturevalue("empty_postgres_url")
+
+    def store(self) -> Store:
+        return PostgresStore(self.url)
+
+
+ENGINES: list[type[Engine]] = [Memory, Sqlite, Postgres]

@@ -1,0 +1,154 @@
+"""PostgreSQL as a store: several nodes write at once, each batch in one transaction.
+
+A batch takes four round trips: BEGIN, lock and load, write, COMMIT. What the locks promise is written down in
+docs/decisions/postgres-locking.md; the SQL stands in sql/postgres/.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sixin.core.contact import Contact, UserHead
+from sixin.core.ids import SessionId, Uid
+from sixin.core.limits import INT64_MAX, POSTGRES_OPEN_WAIT_S
+from sixin.core.message import Message
+from sixin.core.rows import Keys, Loaded
+from sixin.core.session import Session
+from sixin.core.timeline import (
+    ContactPage,
+    HiddenPage,
+    MessagePage,
+    page_after,
+    page_before,
+    page_of_contacts,
+    page_of_hidden,
+)
+from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.postgres_link import Connection, Link
+from sixin.server.store.postgres_rows import (
+    contacts_from,
+    load_arguments,
+    loaded_from,
+    messages_from,
+    session_from,
+    session_key,
+    user_from,
+    write_arguments,
+)
+from sixin.server.store.postgres_schema import STATEMENTS, migrate
+
+log = logging.getLogger(__name__)
+
+
+class PostgresStore(Store):
+    """Timelines in a PostgreSQL database that may be shared with other nodes, and with an application's own tables."""
+
+    owned = False
+
+    def __init__(self, url: str, *, open_wait_s: float = POSTGRES_OPEN_WAIT_S) -> None:
+        """`url`: `postgresql://user:password@host:port/database`, several hosts separated by commas, and
+        parameters as libpq knows them, such as `?sslmode=verify-full&sslrootcert=…`."""
+        self._link = Link(url, open_wait_s=open_wait_s)
+
+    async def open(self) -> None:
+        """Connect and bring the schema to this version; of nodes that start together, one after the other."""
+        await self._link.open()
+        try:
+            async with self._link.transaction() as connection:
+                await migrate(connection)
+                if await connection.fetchval("SHOW fsync") == "off":
+                    log.warning("postgres_fsync_is_off", extra={"consequence": "a power cut loses what was promised"})
+        except BaseException:
+            await self._link.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._link.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction on one connection."""
+        async with self._link.transaction() as connection:
+            yield _PostgresTransaction(connection)
+
+    async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
+        """One contact."""
+        row = await self._row("contact", owner, session_id)
+        contacts = contacts_from(row["page"], row["shown"])
+        return contacts[0] if contacts else None
+
+    async def user(self, uid: Uid) -> UserHead:
+        """A user's head."""
+        rows = await self._rows("user", uid)
+        return user_from(rows[0]) if rows else UserHead(uid)
+
+    async def session(self, session_id: SessionId) -> Session:
+        """A session's head."""
+        rows = await self._rows("session", *session_key(session_id))
+        return session_from(rows[0]) if rows else Session(session_id)
+
+    async def pull_new(
+        self, owner: Uid, session_id: SessionId, *, after_version: int, born_up_to: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by version."""
+        up_to = INT64_MAX if born_up_to is None else born_up_to
+        row = await self._row("pull_new", owner, *session_key(session_id), after_version, up_to, limit + 1)
+        return page_after(messages_from(row["page"]), limit=limit, version_id=row["head"] or 0)
+
+    async def pull_old(
+        self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by sort_key."""
+        row = await self._row("pull_old", owner, *session_key(session_id), _before(before_sort_key), limit + 1)
+        return page_before(messages_from(row["page"]), limit=limit, version_id=row["head"] or 0)
+
+    async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
+        """Contacts by version."""
+        row = await self._row("pull_contacts", owner, after_version, limit + 1)
+        return page_of_contacts(
+            contacts_from(row["page"], row["shown"]),
+            limit=limit,
+            version_id=row["head"] or 0,
+            unread_total=row["unread_total"] or 0,
+        )
+
+    async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
+        """Hidden messages by version."""
+        row = await self._row("pull_hidden", owner, session_id, after_version, limit + 1)
+        found = [(hidden["version_id"], hidden["msg_id"]) for hidden in row["page"] or ()]
+        return page_of_hidden(found, limit=limit, version_id=row["head"] or 0)
+
+    async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
+        """Messages as they are stored."""
+        return messages_from(await self._rows("messages", *session_key(session_id), _before(before_sort_key), limit))
+
+    async def _rows(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self._link.reading() as connection:
+            return await connection.fetch(STATEMENTS[statement], *arguments)
+
+    async def _row(self, statement: str, *arguments: Any) -> Any:
+        """The one row of a function; reading it is one statement, so it is one snapshot."""
+        (row,) = await self._rows(statement, *arguments)
+        return row
+
+
+def _before(sort_key: int | None) -> int:
+    return INT64_MAX if sort_key is None else sort_key
+
+
+class _PostgresTransaction(Transaction):
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def load(self, keys: Keys) -> Loaded:
+        """Lock and load."""
+        row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
+        assert row is not None  # noqa: S101 - a function that returns one row
+        return loaded_from(row, keys)
+
+    async def commit(self, changes: Changes) -> None:
+        """Write and commit. Where the link breaks before COMMIT is answered, only the next load can tell."""
+        await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
+        await self._connection.execute("COMMIT")

@@ -1,0 +1,70 @@
+"""The schema of PostgreSQL: brought to this version under a lock, and refused where it is newer."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final
+
+import asyncpg
+
+from sixin.server.store.base import StoreRefused
+from sixin.server.store.postgres_link import VERSION_MIN, Connection
+
+_SQL: Final = files("sixin.server.store").joinpath("sql", "postgres")
+
+_LOCK: Final = 0x73_69_78_69_6E  # "sixin": nodes that start together migrate one after the other
+_LOCK_WAIT_S: Final = 60.0
+
+
+def _statements() -> Mapping[str, str]:
+    """The named statements: `-- name --`, then its SQL."""
+    parts = re.split(r"^-- (\w+) --\n", _SQL.joinpath("statements.sql").read_text("utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+STATEMENTS: Final = _statements()
+
+
+def migrations() -> list[tuple[int, str]]:
+    """Each step of the schema with its level, in order."""
+    steps = [
+        (int(step.name.partition("_")[0]), step.read_text("utf-8")) for step in _SQL.joinpath("migrations").iterdir()
+    ]
+    return sorted(steps)
+
+
+async def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest level. Raises `StoreRefused`. Runs inside a transaction and commits it."""
+    await _check_server(connection)
+    await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT_S:.0f}s'")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+    held = 0
+    if await connection.fetchval("SELECT to_regclass('sixin.levels') IS NOT NULL"):
+        held = await connection.fetchval("SELECT max(l.level) FROM sixin.levels AS l")
+    steps = migrations()
+    newest = steps[-1][0]
+    if held > newest:
+        raise StoreRefused(
+            f"The database is at schema level {held}, which this version of sixin does not know (it knows {newest}): "
+            "start the version that wrote it, or a newer one."
+        )
+    try:
+        for level, script in steps:
+            if level > held:
+                await connection.execute(script)
+                await connection.execute("INSERT INTO sixin.levels (level) VALUES ($1)", level)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreRefused(
+            f"The user may not create the schema ({error}): "
+            "GRANT CREATE ON DATABASE to it, or create a schema `sixin` that it owns."
+        ) from None
+    await connection.execute("COMMIT")
+
+
+async def _check_server(connection: Connection) -> None:
+    version = connection.get_server_version()
+    if version.major < VERSION_MIN:
+        raise StoreRefused(f"PostgreSQL {version.major} is too old: at least {VERSION_MIN} is needed.")
+    encoding = await connection.fetchval("SHOW server_encoding")
+    if encoding != "UTF8":
+        raise StoreRefused(f"The database's encoding is {encoding}: create one with ENCODING 'UTF8'.")

@@ -1,0 +1,47 @@
+-- What a node says to PostgreSQL. What the functions do stands in migrations/.
+
+-- load_batch --
+SELECT slots, sessions, users, contacts, shown, messages, hidden, profiles, unread, previews
+  FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+
+-- write_batch --
+SELECT sixin.write_batch($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- contact --
+SELECT page, shown FROM sixin.contact($1, $2);
+
+-- user --
+-- Walks the primary key.
+SELECT u.uid, u.version_id, u.unread_total
+  FROM sixin.users AS u
+ WHERE u.uid = $1;
+
+-- session --
+-- Walks the primary key.
+SELECT s.slot, s.session_id, s.version_id, s.last_ordinal, s.last_msg_id
+  FROM sixin.sessions AS s
+ WHERE s.slot = $1
+   AND s.session_id = $2;
+
+-- pull_new --
+SELECT head, page FROM sixin.pull_new($1, $2, $3, $4, $5, $6);
+
+-- pull_old --
+SELECT head, page FROM sixin.pull_old($1, $2, $3, $4, $5);
+
+-- pull_contacts --
+SELECT head, unread_total, page, shown FROM sixin.pull_contacts($1, $2, $3);
+
+-- pull_hidden --
+SELECT head, page FROM sixin.pull_hidden($1, $2, $3, $4);
+
+-- messages --
+-- A session's messages as they are stored, newest first. Walks messages_by_sort_key.
+SELECT m.slot, m.msg_id, m.session_id, m.sender, m.seq_id, m.ordinal, m.version_id, m.sort_key, m.status, m.content,
+       m.digest, m.sent_at_ms, m.changed_at_ms
+  FROM sixin.messages AS m
+ WHERE m.slot = $1
+   AND m.session_id = $2
+   AND m.sort_key < $3
+ ORDER BY m.sort_key DESC
+ LIMIT $4;
