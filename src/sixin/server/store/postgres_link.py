@@ -88,7 +88,7 @@ class Link:
                 self._pool = await self._connected()
             except _WRONG_URL as error:
                 raise StoreRefused(_advice(error, self.place)) from None
-            except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
                 if asyncio.get_running_loop().time() >= deadline:
                     reason = str(error) or type(error).__name__
                     raise StoreRefused(
@@ -107,6 +107,7 @@ class Link:
             max_cached_statement_lifetime=0,
             timeout=CONNECT_TIMEOUT_S,
             server_settings=SETTINGS,
+            target_session_attrs="primary",  # of several hosts, the one that is no standby now
             init=_prepare,
             reset=_keep,
         )
@@ -153,7 +154,12 @@ class Link:
             raise errors.Unavailable("The store is closed.")
         with _translated():
             async with self._pool.acquire(timeout=STORE_TIMEOUT_S) as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.ReadOnlySQLTransactionError:
+                    # After a failover the other connections may lead to the old primary too: look again.
+                    await self._pool.expire_connections()
+                    raise
 
 
 @contextmanager
@@ -191,9 +197,7 @@ async def _roll_back(connection: Connection) -> None:
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
-    """Refuse a standby, and never acknowledge what is not on disk, whatever the server's default."""
-    if await connection.fetchval("SELECT pg_is_in_recovery()"):
-        raise asyncpg.ReadOnlySQLTransactionError("the server is a standby")
+    """Never acknowledge what is not on disk, whatever the server's default."""
     if await connection.fetchval("SHOW synchronous_commit") == "off":
         await connection.execute("SET synchronous_commit = on")
 
