@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -77,13 +77,6 @@ async def session_of(url: str) -> AsyncIterator[asyncpg.Connection]:
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not await holds():
-            await asyncio.sleep(0.01)
 
 
 async def all_messages(store: Store, session_id: SessionId) -> list[Message]:

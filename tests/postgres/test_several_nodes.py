@@ -1,6 +1,7 @@
 """Several nodes write one database at once, into the same sessions and to the same people."""
 
 import asyncio
+import contextlib
 import itertools
 from random import Random
 
@@ -17,6 +18,7 @@ from tests.postgres.truth import assert_true
 
 PEOPLE = [Uid(nth) for nth in range(1, 7)]
 PAIRS = list(itertools.combinations(PEOPLE, 2))
+WAITS_FOR_A_LOCK = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"
 SESSION_IDS = [pair_session_id(*pair) for pair in PAIRS]
 
 
@@ -94,18 +96,15 @@ async def test_counts_are_exact_after_three_nodes_did_everything_at_once(empty_p
         command: Command = send_of(actor, one if actor == other else other, next(seq_ids), "hello")
         if messages and random.random() < 0.5:
             chosen = random.choice(messages)
-            command = random.choice(
-                [
-                    Recall(chosen.sender, session_id, chosen.msg_id),
-                    Read(actor, session_id, chosen.msg_id),
-                    DeleteForMe(actor, session_id, (chosen.msg_id,)),
-                    Pin(actor, session_id, random.choice([True, False])),
-                ]
-            )
-        try:
+            others: list[Command] = [
+                Recall(chosen.sender, session_id, chosen.msg_id),
+                Read(actor, session_id, chosen.msg_id),
+                DeleteForMe(actor, session_id, (chosen.msg_id,)),
+                Pin(actor, session_id, random.choice([True, False])),
+            ]
+            command = random.choice(others)
+        with contextlib.suppress(errors.NotFound):  # somebody hid it meanwhile
             await node.do(command)
-        except errors.NotFound:
-            pass  # somebody hid it meanwhile
 
     async def lane(node: Node) -> None:
         for _ in range(20):
@@ -155,7 +154,7 @@ async def test_a_deadlock_costs_a_batch_another_attempt_and_nobody_an_answer(
         await odd.execute("SELECT FROM sixin.users WHERE uid = 20 FOR UPDATE")
         sending = asyncio.create_task(node.do(send_of(low, high, 2, "in the way")))
         async with asyncio.timeout(20):
-            while not await odd.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            while not await odd.fetchval(WAITS_FOR_A_LOCK):  # noqa: ASYNC110 - it happens in the server
                 await asyncio.sleep(0.01)
         # The node holds the lower uid by now and waits for the higher one; it waited first, so it is the one to yield.
         await odd.execute("SELECT FROM sixin.users WHERE uid = 10 FOR UPDATE")

@@ -25,7 +25,7 @@ from sixin.core.timeline import (
     page_of_hidden,
 )
 from sixin.server.store.base import Store, Transaction
-from sixin.server.store.postgres_link import Connection, Link
+from sixin.server.store.postgres_link import Connection, Link, translated
 from sixin.server.store.postgres_rows import (
     contacts_from,
     load_arguments,
@@ -147,11 +147,13 @@ class _PostgresTransaction(Transaction):
 
     async def load(self, keys: Keys) -> Loaded:
         """Lock and load."""
-        row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
+        with translated():
+            row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
         assert row is not None  # noqa: S101 - a function that returns one row
         return loaded_from(row, keys)
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit. Where the link breaks before COMMIT is answered, only the next load can tell."""
-        await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
-        await self._connection.execute("COMMIT")
+        with translated():
+            await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
+            await self._connection.execute("COMMIT")

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
 from sixin.core import errors
@@ -107,7 +108,7 @@ class Link:
             max_cached_statement_lifetime=0,
             timeout=CONNECT_TIMEOUT_S,
             server_settings=SETTINGS,
-            target_session_attrs="primary",  # of several hosts, the one that is no standby now
+            target_session_attrs=SessionAttribute.primary,  # of several hosts, the one that is no standby now
             init=_prepare,
             reset=_keep,
         )
@@ -152,7 +153,7 @@ class Link:
     async def _connection(self) -> AsyncIterator[Connection]:
         if self._pool is None:
             raise errors.Unavailable("The store is closed.")
-        with _translated():
+        with translated():
             async with self._pool.acquire(timeout=STORE_TIMEOUT_S) as connection:
                 try:
                     yield connection
@@ -163,7 +164,8 @@ class Link:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns what the driver raises into `Collided`, `Unavailable`, or `Internal` with a line in the log."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -188,11 +190,12 @@ def _unavailable(reason: str) -> errors.Unavailable:
 
 async def _roll_back(connection: Connection) -> None:
     """End a transaction that was not committed; a connection that cannot even do that is given up."""
-    if connection.is_closed() or not connection.is_in_transaction():
-        return
     try:
-        await connection.execute("ROLLBACK", timeout=POSTGRES_ROLLBACK_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if connection.is_in_transaction():
+            await connection.execute("ROLLBACK", timeout=POSTGRES_ROLLBACK_TIMEOUT_S)
+    except asyncpg.InterfaceError:
+        pass  # it broke, and the pool has taken it back
+    except (OSError, TimeoutError, asyncpg.PostgresError):
         connection.terminate()
 
 
