@@ -9,7 +9,8 @@ import pytest
 from sixin.core import errors
 from sixin.core.commands import Policy
 from sixin.core.limits import STORE_ATTEMPTS_MAX
-from sixin.server.store.base import Changes, Collided, Transaction
+from sixin.core.rows import Changes
+from sixin.server.store.base import Collided, Transaction
 from sixin.server.store.memory import MemoryStore
 from sixin.server.store.writer import Writer
 from tests.conformance.scene import ANN, ANN_BEN, BEN, START_MS, send_of

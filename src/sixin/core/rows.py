@@ -103,6 +103,8 @@ class Keys:
     hidden: set[HiddenKey] = field(default_factory=set)
     profiles: set[Uid] = field(default_factory=set)
     facts: set[Fact] = field(default_factory=set)
+    replaced: set[ContactKey] = field(default_factory=set)
+    """Of `contacts`, those whose `last_message` nobody looks at before a send replaces it: a store may leave it out."""
 
     def __bool__(self) -> bool:
         """Whether anything is named at all."""
@@ -183,7 +185,12 @@ def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
     keys.sessions.add(session_id)
     keys.users.update(lines_of)
     for member in lines_of:
-        keys.contacts.add((member, session_id))
+        contact_key = (member, session_id)
+        if not isinstance(command, commands.Send):
+            keys.replaced.discard(contact_key)
+        elif contact_key not in keys.contacts:
+            keys.replaced.add(contact_key)
+        keys.contacts.add(contact_key)
     fact = fact_of(command)
     if fact is not None:
         keys.facts.add(fact)

@@ -13,7 +13,7 @@ from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import INT64_MAX, POSTGRES_OPEN_WAIT_S
 from sixin.core.message import Message
-from sixin.core.rows import Keys, Loaded
+from sixin.core.rows import Changes, Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import (
     ContactPage,
@@ -24,8 +24,8 @@ from sixin.core.timeline import (
     page_of_contacts,
     page_of_hidden,
 )
-from sixin.server.store.base import Changes, Store, Transaction
-from sixin.server.store.postgres_link import Connection, Link
+from sixin.server.store.base import Store, Transaction
+from sixin.server.store.postgres_link import Connection, Link, translated
 from sixin.server.store.postgres_rows import (
     contacts_from,
     load_arguments,
@@ -36,9 +36,12 @@ from sixin.server.store.postgres_rows import (
     user_from,
     write_arguments,
 )
-from sixin.server.store.postgres_schema import STATEMENTS, migrate
+from sixin.server.store.postgres_schema import migrate
+from sixin.server.store.sql import statements
 
 log = logging.getLogger(__name__)
+
+STATEMENTS = statements("postgres")
 
 
 class PostgresStore(Store):
@@ -144,11 +147,13 @@ class _PostgresTransaction(Transaction):
 
     async def load(self, keys: Keys) -> Loaded:
         """Lock and load."""
-        row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
+        with translated():
+            row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
         assert row is not None  # noqa: S101 - a function that returns one row
         return loaded_from(row, keys)
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit. Where the link breaks before COMMIT is answered, only the next load can tell."""
-        await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
-        await self._connection.execute("COMMIT")
+        with translated():
+            await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
+            await self._connection.execute("COMMIT")

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 from asyncpg.pool import PoolConnectionProxy
 
 from sixin.core import errors
@@ -36,6 +37,7 @@ SETTINGS: Final = {
     # were empty must not scan them when they are large.
     "enable_seqscan": "off",
     "jit": "off",  # compiling takes longer than any statement here
+    "plan_cache_mode": "force_generic_plan",
     "statement_timeout": f"{STORE_TIMEOUT_S:.0f}s",
     "lock_timeout": f"{POSTGRES_LOCK_TIMEOUT_S:.0f}s",
     # A node that was paused or cut off in the middle of a batch holds locks that all other nodes need.
@@ -87,7 +89,7 @@ class Link:
                 self._pool = await self._connected()
             except _WRONG_URL as error:
                 raise StoreRefused(_advice(error, self.place)) from None
-            except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError) as error:
                 if asyncio.get_running_loop().time() >= deadline:
                     reason = str(error) or type(error).__name__
                     raise StoreRefused(
@@ -106,6 +108,7 @@ class Link:
             max_cached_statement_lifetime=0,
             timeout=CONNECT_TIMEOUT_S,
             server_settings=SETTINGS,
+            target_session_attrs=SessionAttribute.primary,  # of several hosts, the one that is no standby now
             init=_prepare,
             reset=_keep,
         )
@@ -150,13 +153,19 @@ class Link:
     async def _connection(self) -> AsyncIterator[Connection]:
         if self._pool is None:
             raise errors.Unavailable("The store is closed.")
-        with _translated():
+        with translated():
             async with self._pool.acquire(timeout=STORE_TIMEOUT_S) as connection:
-                yield connection
+                try:
+                    yield connection
+                except asyncpg.ReadOnlySQLTransactionError:
+                    # After a failover the other connections may lead to the old primary too: look again.
+                    await self._pool.expire_connections()
+                    raise
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns what the driver raises into `Collided`, `Unavailable`, or `Internal` with a line in the log."""
     try:
         yield
     except asyncpg.PostgresError as error:
@@ -181,18 +190,17 @@ def _unavailable(reason: str) -> errors.Unavailable:
 
 async def _roll_back(connection: Connection) -> None:
     """End a transaction that was not committed; a connection that cannot even do that is given up."""
-    if connection.is_closed() or not connection.is_in_transaction():
-        return
     try:
-        await connection.execute("ROLLBACK", timeout=POSTGRES_ROLLBACK_TIMEOUT_S)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        if connection.is_in_transaction():
+            await connection.execute("ROLLBACK", timeout=POSTGRES_ROLLBACK_TIMEOUT_S)
+    except asyncpg.InterfaceError:
+        pass  # it broke, and the pool has taken it back
+    except (OSError, TimeoutError, asyncpg.PostgresError):
         connection.terminate()
 
 
 async def _prepare(connection: asyncpg.Connection) -> None:
-    """Refuse a standby, and never acknowledge what is not on disk, whatever the server's default."""
-    if await connection.fetchval("SELECT pg_is_in_recovery()"):
-        raise asyncpg.ReadOnlySQLTransactionError("the server is a standby")
+    """Never acknowledge what is not on disk, whatever the server's default."""
     if await connection.fetchval("SHOW synchronous_commit") == "off":
         await connection.execute("SET synchronous_commit = on")
 

@@ -6,9 +6,8 @@ from typing import Any
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
 from sixin.core.ids import MsgId, SessionId, slot_of, slot_of_message
 from sixin.core.message import Message
-from sixin.core.rows import Keys, Loaded, PreviewWithout, UnreadUpTo
+from sixin.core.rows import Changes, Keys, Loaded, PreviewWithout, UnreadUpTo
 from sixin.core.session import Session, SlotHead
-from sixin.server.store.base import Changes
 
 Record = Sequence[Any]
 """A row from the driver: values in the order of the type in `sql/postgres/`."""
@@ -40,9 +39,13 @@ def contacts_from(rows: Records, shown: Records) -> list[Contact]:
 
 
 def _contact_from(row: Record, shown: Mapping[MsgId, Message]) -> Contact:
+    preview_msg_id = row[_PREVIEW]
+    return _contact_of(row, None if preview_msg_id is None else shown[preview_msg_id])
+
+
+def _contact_of(row: Record, preview: Message | None) -> Contact:
     fields = list(row)
-    preview_msg_id = fields[_PREVIEW]
-    fields[_PREVIEW] = None if preview_msg_id is None else shown[preview_msg_id]
+    fields[_PREVIEW] = preview
     fields[_LABELS] = tuple(fields[_LABELS])
     return Contact(*fields)
 
@@ -58,14 +61,20 @@ def user_from(row: Record) -> UserHead:
 
 
 def loaded_from(row: Any, keys: Keys) -> Loaded:
-    """What `sixin.load_batch` gave, a record by the names of its results. A head at version 0 was only made to be locked: it does not exist yet."""
+    """What `sixin.load_batch` gave, a record by the names of its results.
+
+    A head at version 0 was only made to be locked: it does not exist yet.
+    """
     shown = {message.msg_id: message for message in messages_from(row["shown"])}
     unread_facts, preview_facts = _facts_of(keys)
     return Loaded(
         slots=[SlotHead(*slot) for slot in row["slots"] or ()],
         sessions=[session_from(session) for session in row["sessions"] or () if session["version_id"]],
         users=[user_from(user) for user in row["users"] or () if user["version_id"]],
-        contacts=[_contact_from(contact, shown) for contact in row["contacts"] or ()],
+        contacts=[
+            *(_contact_from(contact, shown) for contact in row["contacts"] or ()),
+            *(_contact_of(contact, None) for contact in row["replaced"] or ()),
+        ],
         messages=messages_from(row["messages"]),
         hidden=[Hidden(*hidden) for hidden in row["hidden"] or ()],
         profiles=[Profile(*profile) for profile in row["profiles"] or ()],
@@ -84,7 +93,8 @@ def load_arguments(keys: Keys) -> Arguments:
         list(keys.slots),
         [(slot_of(session_id), session_id) for session_id in keys.sessions],
         list(keys.users),
-        list(keys.contacts),
+        list(keys.contacts - keys.replaced),
+        list(keys.replaced),
         list(keys.messages),
         [(slot_of(session_id), session_id, sender, seq_id) for session_id, sender, seq_id in keys.seqs],
         list(keys.hidden),

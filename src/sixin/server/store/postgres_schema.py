@@ -1,36 +1,15 @@
 """The schema of PostgreSQL: brought to this version under a lock, and refused where it is newer."""
 
-import re
-from collections.abc import Mapping
-from importlib.resources import files
 from typing import Final
 
 import asyncpg
 
 from sixin.server.store.base import StoreRefused
 from sixin.server.store.postgres_link import VERSION_MIN, Connection
-
-_SQL: Final = files("sixin.server.store").joinpath("sql", "postgres")
+from sixin.server.store.sql import migrations
 
 _LOCK: Final = 0x73_69_78_69_6E  # "sixin": nodes that start together migrate one after the other
 _LOCK_WAIT_S: Final = 60.0
-
-
-def _statements() -> Mapping[str, str]:
-    """The named statements: `-- name --`, then its SQL."""
-    parts = re.split(r"^-- (\w+) --\n", _SQL.joinpath("statements.sql").read_text("utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-STATEMENTS: Final = _statements()
-
-
-def migrations() -> list[tuple[int, str]]:
-    """Each step of the schema with its level, in order."""
-    steps = [
-        (int(step.name.partition("_")[0]), step.read_text("utf-8")) for step in _SQL.joinpath("migrations").iterdir()
-    ]
-    return sorted(steps)
 
 
 async def migrate(connection: Connection) -> None:
@@ -41,18 +20,17 @@ async def migrate(connection: Connection) -> None:
     held = 0
     if await connection.fetchval("SELECT to_regclass('sixin.levels') IS NOT NULL"):
         held = await connection.fetchval("SELECT max(l.level) FROM sixin.levels AS l")
-    steps = migrations()
-    newest = steps[-1][0]
+    steps = migrations("postgres")
+    newest = len(steps)
     if held > newest:
         raise StoreRefused(
             f"The database is at schema level {held}, which this version of sixin does not know (it knows {newest}): "
             "start the version that wrote it, or a newer one."
         )
     try:
-        for level, script in steps:
-            if level > held:
-                await connection.execute(script)
-                await connection.execute("INSERT INTO sixin.levels (level) VALUES ($1)", level)
+        for level, script in enumerate(steps[held:], held + 1):
+            await connection.execute(script)
+            await connection.execute("INSERT INTO sixin.levels (level) VALUES ($1)", level)
     except asyncpg.InsufficientPrivilegeError as error:
         raise StoreRefused(
             f"The user may not create the schema ({error}): "

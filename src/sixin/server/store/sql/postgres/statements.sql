@@ -1,8 +1,8 @@
 -- What a node says to PostgreSQL. What the functions do stands in migrations/.
 
 -- load_batch --
-SELECT slots, sessions, users, contacts, shown, messages, hidden, profiles, unread, previews
-  FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10);
+SELECT slots, sessions, users, contacts, replaced, shown, messages, hidden, profiles, unread, previews
+  FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- write_batch --
 SELECT sixin.write_batch($1, $2, $3, $4, $5, $6, $7, $8);

@@ -2,9 +2,8 @@
 -- of its own, so what stands after the locks sees everything that whoever held them before has committed.
 
 -- The locks of a batch: slots, then sessions, then users, each sorted. A contact is only ever changed together with
--- its owner's head, so the lock on the head is the lock on his contacts. Rows that are missing are made first: of two
--- nodes that meet a new session or a new user at once, one waits for the other here, before it holds any of them.
--- No condition may stand on what is locked but its key: the planner would be free to apply it before the lock.
+-- its owner's head, so the lock on the head is the lock on his contacts. No condition may stand on what is locked but
+-- its key: the planner would be free to apply it before the lock.
 CREATE FUNCTION sixin.lock_slots(keys smallint[]) RETURNS sixin.slot_row[]
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -21,15 +20,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION sixin.lock_sessions(keys sixin.session_key[]) RETURNS sixin.session_row[]
+CREATE FUNCTION sixin.lock_existing_sessions(keys sixin.session_key[]) RETURNS sixin.session_row[]
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO sixin.sessions (slot, session_id, version_id, last_ordinal, last_msg_id)
-    SELECT k.slot, k.session_id, 0, 0, 0
-      FROM unnest(keys) AS k
-     ORDER BY k.slot, k.session_id COLLATE "C"
-        ON CONFLICT DO NOTHING;
-
     RETURN (
         SELECT array_agg(ROW(l.slot, l.session_id, l.version_id, l.last_ordinal, l.last_msg_id)::sixin.session_row)
           FROM (
@@ -43,15 +36,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION sixin.lock_users(keys bigint[]) RETURNS sixin.user_row[]
+CREATE FUNCTION sixin.lock_existing_users(keys bigint[]) RETURNS sixin.user_row[]
 LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO sixin.users (uid, version_id, unread_total)
-    SELECT k.uid, 0, 0
-      FROM unnest(keys) AS k(uid)
-     ORDER BY k.uid
-        ON CONFLICT DO NOTHING;
-
     RETURN (
         SELECT array_agg(ROW(l.uid, l.version_id, l.unread_total)::sixin.user_row)
           FROM (
@@ -62,6 +49,45 @@ BEGIN
                  FOR NO KEY UPDATE
           ) AS l
     );
+END
+$$;
+
+-- Rows that are missing are made, so that there is something to lock: of two nodes that meet a new session or a new
+-- user at once, one waits for the other at the key. They are made after the others are locked, so here, and nowhere
+-- else, two nodes can deadlock; one of them then begins its batch again.
+CREATE FUNCTION sixin.lock_sessions(keys sixin.session_key[]) RETURNS sixin.session_row[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    locked sixin.session_row[] := sixin.lock_existing_sessions(keys);
+BEGIN
+    IF coalesce(cardinality(locked), 0) = cardinality(keys) THEN
+        RETURN locked;
+    END IF;
+
+    INSERT INTO sixin.sessions (slot, session_id, version_id, last_ordinal, last_msg_id)
+    SELECT k.slot, k.session_id, 0, 0, 0
+      FROM unnest(keys) AS k
+     ORDER BY k.slot, k.session_id COLLATE "C"
+        ON CONFLICT DO NOTHING;
+    RETURN sixin.lock_existing_sessions(keys);
+END
+$$;
+
+CREATE FUNCTION sixin.lock_users(keys bigint[]) RETURNS sixin.user_row[]
+LANGUAGE plpgsql AS $$
+DECLARE
+    locked sixin.user_row[] := sixin.lock_existing_users(keys);
+BEGIN
+    IF coalesce(cardinality(locked), 0) = cardinality(keys) THEN
+        RETURN locked;
+    END IF;
+
+    INSERT INTO sixin.users (uid, version_id, unread_total)
+    SELECT k.uid, 0, 0
+      FROM unnest(keys) AS k(uid)
+     ORDER BY k.uid
+        ON CONFLICT DO NOTHING;
+    RETURN sixin.lock_existing_users(keys);
 END
 $$;
 
@@ -129,13 +155,14 @@ BEGIN
 END
 $$;
 
--- Lock what a batch names and load it, in one round trip. `shown` are the messages of contacts and previews.
+-- Lock what a batch names and load it, in one round trip. `shown` are the messages that contacts and previews show;
+-- what the replaced contacts show is not needed, because the batch replaces it.
 CREATE FUNCTION sixin.load_batch(
     slot_keys smallint[], session_keys sixin.session_key[], user_keys bigint[], contact_keys sixin.contact_key[],
-    message_keys bigint[], seq_keys sixin.seq_key[], hidden_keys sixin.hidden_key[], profile_keys bigint[],
+    replaced_keys sixin.contact_key[], message_keys bigint[], seq_keys sixin.seq_key[], hidden_keys sixin.hidden_key[], profile_keys bigint[],
     unread_keys sixin.unread_key[], preview_keys sixin.preview_key[],
     OUT slots sixin.slot_row[], OUT sessions sixin.session_row[], OUT users sixin.user_row[],
-    OUT contacts sixin.contact_row[], OUT shown sixin.message_row[], OUT messages sixin.message_row[],
+    OUT contacts sixin.contact_row[], OUT replaced sixin.contact_row[], OUT shown sixin.message_row[], OUT messages sixin.message_row[],
     OUT hidden sixin.hidden_row[], OUT profiles sixin.profile_row[], OUT unread bigint[], OUT previews bigint[]
 ) LANGUAGE plpgsql AS $$
 BEGIN
@@ -149,7 +176,12 @@ BEGIN
         users := sixin.lock_users(user_keys);
     END IF;
 
-    contacts := sixin.contacts_of(contact_keys);
+    IF cardinality(contact_keys) > 0 THEN
+        contacts := sixin.contacts_of(contact_keys);
+    END IF;
+    IF cardinality(replaced_keys) > 0 THEN
+        replaced := sixin.contacts_of(replaced_keys);
+    END IF;
     IF cardinality(seq_keys) > 0 THEN
         message_keys := message_keys || ARRAY(
             SELECT m.msg_id
@@ -181,16 +213,21 @@ BEGIN
           FROM unnest(preview_keys) WITH ORDINALITY AS k
          ORDER BY k.ordinality
     );
-    shown := sixin.messages_of(ARRAY(SELECT c.preview_msg_id FROM unnest(contacts) AS c) || previews);
+    IF cardinality(contacts) > 0 OR cardinality(previews) > 0 THEN
+        shown := sixin.messages_of(ARRAY(SELECT c.preview_msg_id FROM unnest(contacts) AS c) || previews);
+    END IF;
 END
 $$;
 
--- Write the rows of a batch as they now are.
+-- Write the rows of a batch as they now are. Heads and contacts are nearly always there already, so they are updated
+-- first; what was not there is inserted after.
 CREATE FUNCTION sixin.write_batch(
     slot_rows sixin.slot_row[], session_rows sixin.session_row[], user_rows sixin.user_row[],
     contact_rows sixin.contact_row[], born sixin.message_row[], emptied sixin.message_row[],
     hidden_rows sixin.hidden_row[], profile_rows sixin.profile_row[]
 ) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    updated integer;
 BEGIN
     IF cardinality(slot_rows) > 0 THEN
         UPDATE sixin.slots AS s
@@ -200,51 +237,71 @@ BEGIN
     END IF;
 
     IF cardinality(session_rows) > 0 THEN
-        INSERT INTO sixin.sessions AS s (slot, session_id, version_id, last_ordinal, last_msg_id)
-        SELECT r.slot, r.session_id, r.version_id, r.last_ordinal, r.last_msg_id
+        UPDATE sixin.sessions AS s
+           SET version_id = r.version_id,
+               last_ordinal = r.last_ordinal,
+               last_msg_id = r.last_msg_id
           FROM unnest(session_rows) AS r
-            ON CONFLICT (slot, session_id) DO UPDATE
-           SET version_id = excluded.version_id,
-               last_ordinal = excluded.last_ordinal,
-               last_msg_id = excluded.last_msg_id;
+         WHERE s.slot = r.slot
+           AND s.session_id = r.session_id;
+        GET DIAGNOSTICS updated = ROW_COUNT;
+        IF updated < cardinality(session_rows) THEN
+            INSERT INTO sixin.sessions (slot, session_id, version_id, last_ordinal, last_msg_id)
+            SELECT r.slot, r.session_id, r.version_id, r.last_ordinal, r.last_msg_id
+              FROM unnest(session_rows) AS r
+                ON CONFLICT DO NOTHING;
+        END IF;
     END IF;
 
     IF cardinality(user_rows) > 0 THEN
-        INSERT INTO sixin.users AS u (uid, version_id, unread_total)
-        SELECT r.uid, r.version_id, r.unread_total
+        UPDATE sixin.users AS u
+           SET version_id = r.version_id,
+               unread_total = r.unread_total
           FROM unnest(user_rows) AS r
-            ON CONFLICT (uid) DO UPDATE
-           SET version_id = excluded.version_id,
-               unread_total = excluded.unread_total;
+         WHERE u.uid = r.uid;
+        GET DIAGNOSTICS updated = ROW_COUNT;
+        IF updated < cardinality(user_rows) THEN
+            INSERT INTO sixin.users (uid, version_id, unread_total)
+            SELECT r.uid, r.version_id, r.unread_total
+              FROM unnest(user_rows) AS r
+                ON CONFLICT DO NOTHING;
+        END IF;
     END IF;
 
     IF cardinality(contact_rows) > 0 THEN
-        INSERT INTO sixin.contacts AS c (
-                   owner, session_id, peer, version_id, sort_key, last_msg_id, preview_msg_id, last_del_msg_id,
-                   last_read_msg_id, peer_read_msg_id, unread, pinned, muted, labels, status, peer_ack,
-                   message_version, hidden_version, last_seq_id
-               )
-        SELECT r.owner, r.session_id, r.peer, r.version_id, r.sort_key, r.last_msg_id, r.preview_msg_id,
-               r.last_del_msg_id, r.last_read_msg_id, r.peer_read_msg_id, r.unread, r.pinned, r.muted, r.labels,
-               r.status, r.peer_ack, r.message_version, r.hidden_version, r.last_seq_id
+        UPDATE sixin.contacts AS c
+           SET version_id = r.version_id,
+               sort_key = r.sort_key,
+               last_msg_id = r.last_msg_id,
+               preview_msg_id = r.preview_msg_id,
+               last_del_msg_id = r.last_del_msg_id,
+               last_read_msg_id = r.last_read_msg_id,
+               peer_read_msg_id = r.peer_read_msg_id,
+               unread = r.unread,
+               pinned = r.pinned,
+               muted = r.muted,
+               labels = r.labels,
+               status = r.status,
+               peer_ack = r.peer_ack,
+               message_version = r.message_version,
+               hidden_version = r.hidden_version,
+               last_seq_id = r.last_seq_id
           FROM unnest(contact_rows) AS r
-            ON CONFLICT (owner, session_id) DO UPDATE
-           SET version_id = excluded.version_id,
-               sort_key = excluded.sort_key,
-               last_msg_id = excluded.last_msg_id,
-               preview_msg_id = excluded.preview_msg_id,
-               last_del_msg_id = excluded.last_del_msg_id,
-               last_read_msg_id = excluded.last_read_msg_id,
-               peer_read_msg_id = excluded.peer_read_msg_id,
-               unread = excluded.unread,
-               pinned = excluded.pinned,
-               muted = excluded.muted,
-               labels = excluded.labels,
-               status = excluded.status,
-               peer_ack = excluded.peer_ack,
-               message_version = excluded.message_version,
-               hidden_version = excluded.hidden_version,
-               last_seq_id = excluded.last_seq_id;
+         WHERE c.owner = r.owner
+           AND c.session_id = r.session_id;
+        GET DIAGNOSTICS updated = ROW_COUNT;
+        IF updated < cardinality(contact_rows) THEN
+            INSERT INTO sixin.contacts (
+                       owner, session_id, peer, version_id, sort_key, last_msg_id, preview_msg_id, last_del_msg_id,
+                       last_read_msg_id, peer_read_msg_id, unread, pinned, muted, labels, status, peer_ack,
+                       message_version, hidden_version, last_seq_id
+                   )
+            SELECT r.owner, r.session_id, r.peer, r.version_id, r.sort_key, r.last_msg_id, r.preview_msg_id,
+                   r.last_del_msg_id, r.last_read_msg_id, r.peer_read_msg_id, r.unread, r.pinned, r.muted, r.labels,
+                   r.status, r.peer_ack, r.message_version, r.hidden_version, r.last_seq_id
+              FROM unnest(contact_rows) AS r
+                ON CONFLICT DO NOTHING;
+        END IF;
     END IF;
 
     IF cardinality(born) > 0 THEN

@@ -1,0 +1,158 @@
+"""The SQL itself: each statement names its distribution column, stays with its kind, and walks an index."""
+
+import re
+from collections.abc import AsyncIterator
+from importlib import resources
+
+import pytest
+from msgspec import Struct
+
+from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.limits import SLOTS
+from sixin.core.message import Message
+from sixin.core.session import Session, SlotHead
+from sixin.server.store.postgres import PostgresStore
+from tests.conformance.engines import Postgres
+from tests.conformance.scene import ANN, ANN_BEN, BEN, Place, Scene
+from tests.postgres.nodes import session_of
+
+DISTRIBUTED = {
+    "slots": ("slot", "by slot"),
+    "sessions": ("slot", "by slot"),
+    "messages": ("slot", "by slot"),
+    "users": ("uid", "by owner"),
+    "contacts": ("owner", "by owner"),
+    "hidden": ("owner", "by owner"),
+    "profiles": ("uid", "by owner"),
+}
+"""Each table with its distribution column and the tables it lives together with (docs/operating-postgres.md)."""
+
+TABLE = re.compile(r"\b(FROM|JOIN|UPDATE|INSERT INTO) sixin\.(\w+)\b(?!\()(?: AS (\w+))?")
+
+
+def crossings(statement: str) -> list[str]:
+    """What of a statement a cluster could not answer from the shards it names; nothing, if all is well."""
+    found = list(TABLE.finditer(statement))
+    wrong = []
+    for nth, match in enumerate(found):
+        verb, table, alias = match.groups()
+        column, _ = DISTRIBUTED[table]
+        # The conditions on a table stand between it and the next one.
+        end = found[nth + 1].start() if nth + 1 < len(found) else len(statement)
+        words = statement[match.end() : end]
+        named = rf"^[^)]*\b{column}\b" if verb == "INSERT INTO" else rf"\b{alias}\.{column} = "
+        if not re.search(named, words):
+            wrong.append(f"{table} without {column}")
+    kinds = {DISTRIBUTED[match.group(2)][1] for match in found}
+    if len(kinds) > 1:
+        wrong.append("tables that do not live together")
+    return wrong
+
+
+def statements() -> list[str]:
+    """Every statement a node runs or a function contains, comments left out."""
+    folder = resources.files("sixin.server.store.sql") / "postgres"
+    files = [folder / "statements.sql", *(folder / "migrations").iterdir()]
+    texts = [re.sub(r"--[^\n]*", "", file.read_text("utf-8")) for file in files]
+    return [part.strip() for text in texts for part in text.split(";") if TABLE.search(part)]
+
+
+@pytest.mark.parametrize("statement", statements())
+def test_a_statement_names_its_shards_and_does_not_cross_over(statement: str) -> None:
+    assert crossings(statement) == []
+
+
+def test_all_tables_are_looked_at() -> None:
+    assert {match.group(2) for text in statements() for match in TABLE.finditer(text)} == set(DISTRIBUTED)
+
+
+@pytest.mark.parametrize(
+    ("statement", "wrong"),
+    [
+        ("SELECT m.content FROM sixin.messages AS m WHERE m.msg_id = 1", ["messages without slot"]),
+        ("UPDATE sixin.users AS u SET version_id = 1", ["users without uid"]),
+        (
+            "INSERT INTO sixin.hidden (msg_id, version_id) SELECT r.msg_id, r.owner FROM unnest(x) AS r",
+            ["hidden without owner"],
+        ),
+        (
+            "SELECT FROM sixin.contacts AS c JOIN sixin.messages AS m ON m.slot = 1 WHERE c.owner = 1",
+            ["contacts without owner", "tables that do not live together"],
+        ),
+    ],
+)
+def test_a_statement_that_would_cross_is_found(statement: str, wrong: list[str]) -> None:
+    assert crossings(statement) == wrong
+
+
+@pytest.mark.parametrize(
+    ("row_type", "struct", "renamed"),
+    [
+        ("slot_row", SlotHead, {}),
+        ("session_row", Session, {}),
+        ("message_row", Message, {}),
+        ("user_row", UserHead, {}),
+        ("contact_row", Contact, {"last_message": "preview_msg_id"}),
+        ("hidden_row", Hidden, {}),
+        ("profile_row", Profile, {}),
+    ],
+)
+async def test_a_row_travels_with_the_fields_of_the_core_in_their_order(
+    empty_postgres_url: str, row_type: str, struct: type[Struct], renamed: dict[str, str]
+) -> None:
+    store = PostgresStore(empty_postgres_url)
+    await store.open()
+    await store.close()
+    async with session_of(empty_postgres_url) as session:
+        rows = await session.fetch(
+            "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) ORDER BY attnum", f"sixin.{row_type}"
+        )
+    fields = [renamed.get(name, name) for name in struct.__struct_fields__]
+    assert [name for (name,) in rows if name != "slot" or "slot" in fields] == fields
+
+
+async def test_every_slot_is_there_to_be_locked(empty_postgres_url: str) -> None:
+    store = PostgresStore(empty_postgres_url)
+    await store.open()
+    await store.close()
+    async with session_of(empty_postgres_url) as session:
+        assert await session.fetchval("SELECT count(*) FROM sixin.slots") == SLOTS
+        assert await session.fetchval("SELECT sixin.messages_of('{}') IS NULL")
+    assert f"% {SLOTS})::smallint" in (
+        resources.files("sixin.server.store.sql") / "postgres/migrations/0002_pages.sql"
+    ).read_text("utf-8")
+
+
+@pytest.fixture
+async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    async with Place(Postgres(request)) as place, Scene(place) as scene:
+        yield scene
+
+
+async def test_whatever_people_do_no_table_is_read_from_end_to_end(scene: Scene, empty_postgres_url: str) -> None:
+    async def scans() -> dict[str, int]:
+        # What a session counted is seen by others when it has ended.
+        await scene.restart()
+        async with session_of(empty_postgres_url) as session:
+            rows = await session.fetch(
+                "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE schemaname = 'sixin' AND relname <> 'levels'"
+            )
+        return {row["relname"]: row["seq_scan"] for row in rows}
+
+    before = await scans()
+    messages = [await scene.send(ANN, BEN, f"number {nth}") for nth in range(20)]
+    await scene.recall(messages[3])
+    await scene.hide(BEN, messages[5])
+    await scene.read(BEN, messages[8])
+    await scene.clear(ANN, ANN_BEN, messages[2].msg_id)
+    for owner in (ANN, BEN):
+        await scene.pull_new(owner, 3)
+        await scene.pull_old(owner, 12)
+        await scene.store.pull_contacts(owner, after_version=0, limit=10)
+        await scene.store.pull_hidden(owner, ANN_BEN, after_version=0, limit=100)
+        await scene.store.contact(owner, ANN_BEN)
+        await scene.store.user(owner)
+    await scene.store.session(ANN_BEN)
+    await scene.store.messages(ANN_BEN, before_sort_key=None, limit=100)
+
+    assert await scans() == before
