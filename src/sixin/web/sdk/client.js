@@ -1,24 +1,22 @@
 /**
  * Client: what an application talks to. It shows the copy at once, whatever the link does, and lets the keeper (in
- * this tab or another) do the work. Its events: `changed`, `link`, `typing`, and for those who look inside `asked`
- * and `frame`.
+ * this tab or another) do the work. Its events: `changed`, `link`, `typing`, `refused`, and for those who look inside
+ * `asked` and `frame`.
  */
 
+import { Heads } from "./heads.js";
+import { topOf } from "./held.js";
 import { pairSessionId } from "./ids.js";
 import { Keeper } from "./keeper.js";
-import { nextSeqId } from "./outbox.js";
-import { rangeAt, topOf } from "./ranges.js";
+import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
+import { ceilingAbove, covers, floorBelow } from "./ranges.js";
+import { nextSeqId } from "./seq.js";
 import { IndexedDbStore } from "./store/indexeddb.js";
 import { MemoryStore } from "./store/memory.js";
 import { Tabs } from "./tabs.js";
 
-/** @import {Changes, Contact, Content, Held, Message, Pending, Store} from "./types.js" */
+/** @import {Content, Entry, Held, Kind, Message, Store, Writes} from "./types.js" */
 /** @import {LinkOptions, LinkState} from "./link.js" */
-
-/** The safety net while somebody looks at a session: so long may a lost notice stay unnoticed. */
-export const CHECK_EVERY_MS = 20_000;
-
-const PAGE_MESSAGES = 50;
 
 /**
  * @typedef {object} ClientOptions
@@ -49,18 +47,13 @@ export class Client extends EventTarget {
   #keeper = null;
   /** @type {Tabs | null} */
   #tabs = null;
-  /** @type {Map<string, Contact>} */
-  #contacts = new Map();
-  /** @type {Contact[] | null} */
-  #listed = null;
-  /** @type {Map<string, Held>} */
-  #held = new Map();
-  /** @type {Map<string, Pending>} */
-  #outbox = new Map();
+  #heads = new Heads();
+  /** @type {Map<string, Entry & {said?: Message}>} those to be said by `seq_id`, the others by `number` */
+  #entries = new Map();
   #last_seq_id = 0;
-  /** @type {any} */
-  #watch = null;
-  #hurry = () => this.#keeper?.hurry();
+  /** @type {string | null} */
+  #chat = null;
+  #hurry = () => this.hurry();
 
   /** @param {ClientOptions} options */
   constructor(options) {
@@ -70,16 +63,13 @@ export class Client extends EventTarget {
     /** @type {LinkState} */
     this.link = "connecting";
     this.retry_at_ms = 0;
-    const name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
-    const lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
-    this.#store = lasting ? new IndexedDbStore(name) : new MemoryStore();
-    this.name = name;
-    this.lasting = lasting;
+    this.name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
+    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
+    this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
   }
 
   async start() {
-    const { contacts, sessions, outbox } = await this.#store.load();
-    this.#take({ contacts, sessions, outbox });
+    this.#takeState(await this.#store.load());
     globalThis.addEventListener?.("online", this.#hurry);
     if (this.lasting && Tabs.possible) {
       this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
@@ -90,18 +80,23 @@ export class Client extends EventTarget {
   }
 
   /** Let go of the link; the copy stays. */
-  close() {
-    clearInterval(this.#watch);
+  async close() {
     globalThis.removeEventListener?.("online", this.#hurry);
-    if (this.#tabs) this.#tabs.close();
-    else this.#keeper?.stop();
+    if (this.#tabs) await this.#tabs.close();
+    else await this.#keeper?.stop();
     this.#store.close();
   }
 
   /** Forget the copy: on this device nothing of it is left. */
   async forget() {
+    await this.#keeper?.stop();
     await this.#store.clear();
-    this.close();
+    await this.close();
+  }
+
+  /** Try to connect now rather than when the wait is over. */
+  hurry() {
+    this.#ask("hurry").catch(ignore);
   }
 
   // What is held.
@@ -113,66 +108,87 @@ export class Client extends EventTarget {
 
   /** The conversation list, in its order. */
   get contacts() {
-    this.#listed ??= [...this.#contacts.values()]
-      .filter(({ status }) => status === "normal")
-      .sort((one, other) => other.sort_key - one.sort_key);
-    return this.#listed;
+    return this.#heads.listed;
   }
 
   /** @param {string} session_id */
   contact(session_id) {
-    return this.#contacts.get(session_id) ?? null;
+    return this.#heads.contacts.get(session_id) ?? null;
   }
 
-  /** @param {string} session_id */
+  get contact_version() {
+    return this.#heads.contact_version;
+  }
+
+  /**
+   * @param {string} session_id
+   * @returns {Held | null}
+   */
   held(session_id) {
-    return this.#held.get(session_id) ?? null;
+    return this.#heads.held.get(session_id) ?? null;
   }
 
   /** The number on the badge: over the contacts that are neither muted nor deleted. */
   get unread_total() {
-    return this.contacts.reduce((total, { muted, unread }) => total + (muted ? 0 : unread), 0);
+    return this.#heads.unread_total;
   }
 
   /**
-   * Messages on their way, as written.
+   * Messages on their way, as written. One with `said` is known to the server and not yet to the copy.
    * @param {string} session_id
    */
   pending(session_id) {
-    const entries = [...this.#outbox.values()].filter((entry) => entry.session_id === session_id);
-    return entries.sort((one, other) => one.seq_id - other.seq_id);
+    const sends = [...this.#entries.values()].filter((one) => one.kind === "send" && one.session_id === session_id);
+    return sends.sort((one, other) => one.seq_id - other.seq_id);
   }
 
   /**
-   * A page of history, oldest first: the newest one, or the one below a sort key. What is held comes at once; what is
-   * not is pulled, and where that cannot be, it rejects with `unavailable` rather than pass over a hole.
+   * A page of history, oldest first: the newest one, or the one below a sort_key. What is held comes at once; what is
+   * not is pulled. Where that cannot be done it ends early with `more`, or rejects with `unavailable` when there is
+   * nothing to show: it never passes over a hole.
    * @param {string} session_id
    * @param {{before_sort_key?: number, limit?: number}} [options]
    * @returns {Promise<{messages: Message[], more: boolean}>}
    */
-  async history(session_id, { before_sort_key, limit = PAGE_MESSAGES } = {}) {
+  async history(session_id, { before_sort_key, limit = PAGE_MESSAGES_DEFAULT } = {}) {
     if (!this.held(session_id)) await this.#ask("open", session_id);
-    let high = before_sort_key === undefined ? topOf(this.held(session_id)?.ranges ?? []) : before_sort_key - 1;
+    /** @type {Message[]} */
+    let found = [];
+    let high = (before_sort_key ?? this.#top(session_id) + 1) - 1;
     for (;;) {
-      const range = rangeAt(this.held(session_id)?.ranges ?? [], high);
-      if (range) {
-        const messages = await this.#store.page(session_id, range[0], high, limit);
-        if (messages.length || range[0] <= 1) return { messages, more: messages.length === limit || range[0] > 1 };
-        high = range[0] - 1;
+      const floor = high < 1 ? 0 : floorBelow(this.held(session_id)?.ranges ?? [], high);
+      if (floor !== null) {
+        found = [...(await this.#store.page(session_id, floor, high, limit - found.length)), ...found];
+        if (floor === 0 || found.length >= limit) return { messages: found, more: found.length >= limit };
+        high = floor - 1;
       }
-      if (high < 1) return { messages: [], more: false };
-      await this.#ask("older", session_id, high + 1);
+      try {
+        await this.#ask("older", session_id, high + 1, limit);
+      } catch (error) {
+        if (found.length) return { messages: found, more: true };
+        throw error;
+      }
     }
   }
 
   /**
-   * The held page above a sort key, oldest first, up to the end of its range: empty where nothing newer is held.
+   * The held page above a sort_key, oldest first: empty where what follows is not held.
    * @param {string} session_id
    * @param {number} after_sort_key
    */
   async newer(session_id, after_sort_key) {
-    const range = rangeAt(this.held(session_id)?.ranges ?? [], after_sort_key);
-    return range ? this.#store.page(session_id, after_sort_key + 1, range[1], Number.MAX_SAFE_INTEGER) : [];
+    const ceiling = ceilingAbove(this.held(session_id)?.ranges ?? [], after_sort_key);
+    if (ceiling === null || ceiling <= after_sort_key) return [];
+    return this.#store.page(session_id, after_sort_key + 1, ceiling, Number.MAX_SAFE_INTEGER);
+  }
+
+  /**
+   * Whether nothing that is known of lies between a sort_key and the newest message held.
+   * @param {string} session_id
+   * @param {number} sort_key
+   */
+  reachesTop(session_id, sort_key) {
+    return ceilingAbove(this.held(session_id)?.ranges ?? [], sort_key) === this.#top(session_id);
   }
 
   // What a person does.
@@ -182,24 +198,20 @@ export class Client extends EventTarget {
    * @param {string} session_id
    */
   enter(session_id) {
-    clearInterval(this.#watch);
-    this.#watch = setInterval(() => this.check("timer", session_id), CHECK_EVERY_MS);
-    this.check("entered", session_id);
+    if (this.#chat) this.#ask("chatClosed", this.#chat).catch(ignore);
+    this.#chat = session_id;
+    this.#ask("chatOpened", session_id).catch(ignore);
   }
 
   /** Back in the list. */
   leave() {
-    clearInterval(this.#watch);
-    this.check("chat_left");
+    if (this.#chat) this.#ask("chatClosed", this.#chat).catch(ignore);
+    this.#chat = null;
   }
 
-  /**
-   * The safety net: ask although nothing was heard.
-   * @param {string} why
-   * @param {string} [session_id]
-   */
-  check(why, session_id) {
-    this.#ask("check", why, session_id).catch(() => {});
+  /** Somebody looks at the list: make sure of it. */
+  listEntered() {
+    this.#ask("listEntered").catch(ignore);
   }
 
   /**
@@ -210,30 +222,33 @@ export class Client extends EventTarget {
    */
   send(where, content) {
     const session_id = where.session_id ?? pairSessionId(this.me, where.to ?? "");
-    this.#last_seq_id = nextSeqId(this.#last_seq_id, Date.now(), Math.random());
-    const message = {
-      session_id,
-      seq_id: this.#last_seq_id,
-      content: typeof content === "string" ? { type: "text", text: content } : content,
-      created_at_ms: Date.now(),
-    };
-    this.#changed({ outbox: [{ ...message, state: "pending", error: null }] });
-    this.#ask("send", message).catch(() => this.#changed({ outbox: [{ ...message, state: "failed", error: "unavailable" }] }));
-    return { session_id, seq_id: message.seq_id };
+    const seq_id = nextSeqId(this.#last_seq_id, Date.now(), Math.random());
+    const body = { content: typeof content === "string" ? { type: "text", text: content } : content };
+    const kind = /** @type {Kind} */ ("send");
+    const entry = { number: 0, session_id, kind, body, queued_at_ms: Date.now(), seq_id, refused: "", reason: "" };
+    this.#changed({ entries: [entry] });
+    const failed = (/** @type {any} */ { code, message }) =>
+      this.#changed({ entries: [{ ...entry, refused: code ?? "unavailable", reason: message }] });
+    this.#ask("queue", { session_id, kind, body, seq_id }).catch(failed);
+    return { session_id, seq_id };
   }
 
-  /** @param {{session_id: string, seq_id: number}} key */
-  retry({ session_id, seq_id }) {
-    return this.#ask("retry", { session_id, seq_id });
+  /** @param {Entry} entry */
+  retry(entry) {
+    if (entry.number) return this.#ask("retry", entry.number);
+    const { session_id, kind, body, seq_id } = entry;
+    this.#changed({ entries: [{ ...entry, refused: "" }] });
+    return this.#ask("queue", { session_id, kind, body, seq_id });
   }
 
-  /** @param {{session_id: string, seq_id: number}} key */
-  discard({ session_id, seq_id }) {
-    return this.#ask("discard", { session_id, seq_id });
+  /** @param {Entry} entry */
+  async discard(entry) {
+    if (entry.number) await this.#ask("discard", entry.number);
+    else this.#entries.delete(keyOf(entry)) && this.#dispatch("changed", {});
   }
 
   /**
-   * Any operation of the server; its rows are taken into the copy. Rejects with a `SixinError`.
+   * Any operation of the server that cannot wait; its rows are taken into the copy. Rejects with a `SixinError`.
    * @param {string} op
    * @param {Record<string, unknown>} body
    */
@@ -251,12 +266,16 @@ export class Client extends EventTarget {
    * @param {"me" | "all"} scope
    */
   delete({ session_id, msg_id }, scope) {
-    return this.operate("delete", { session_id, msg_ids: [msg_id], scope });
+    return this.#queue(session_id, "delete", { msg_ids: [msg_id], scope });
   }
 
-  /** @param {string} session_id */
-  clear(session_id) {
-    return this.operate("clear", { session_id });
+  /**
+   * Clear everything up to a message: named, so that what comes meanwhile stays.
+   * @param {string} session_id
+   * @param {string} [up_to_msg_id] the newest that is known of, if it is left out
+   */
+  async clear(session_id, up_to_msg_id = this.contact(session_id)?.last_msg_id ?? "0") {
+    if (up_to_msg_id !== "0") await this.#queue(session_id, "clear", { up_to_msg_id });
   }
 
   /** @param {string} session_id */
@@ -269,7 +288,7 @@ export class Client extends EventTarget {
    * @param {string} msg_id
    */
   read(session_id, msg_id) {
-    return this.operate("read", { session_id, msg_id });
+    return this.#queue(session_id, "read", { msg_id });
   }
 
   /**
@@ -277,7 +296,7 @@ export class Client extends EventTarget {
    * @param {boolean} pinned
    */
   pin(session_id, pinned) {
-    return this.operate("pin", { session_id, pinned });
+    return this.#queue(session_id, "pin", { pinned });
   }
 
   /**
@@ -285,7 +304,7 @@ export class Client extends EventTarget {
    * @param {boolean} muted
    */
   mute(session_id, muted) {
-    return this.operate("mute", { session_id, muted });
+    return this.#queue(session_id, "mute", { muted });
   }
 
   /**
@@ -293,15 +312,24 @@ export class Client extends EventTarget {
    * @param {string[]} labels
    */
   label(session_id, labels) {
-    return this.operate("label", { session_id, labels });
+    return this.#queue(session_id, "label", { labels });
   }
 
   /** @param {string} session_id */
   typing(session_id) {
-    return this.operate("typing", { session_id }).catch(() => {});
+    return this.operate("typing", { session_id }).catch(ignore);
   }
 
   // Inside.
+
+  /**
+   * @param {string} session_id
+   * @param {Kind} kind
+   * @param {Record<string, any>} body
+   */
+  #queue(session_id, kind, body) {
+    return this.#ask("queue", { session_id, kind, body });
+  }
 
   /**
    * @param {string} method
@@ -313,6 +341,12 @@ export class Client extends EventTarget {
     return /** @type {any} */ (this.#keeper)[method](...args);
   }
 
+  /** @param {string} session_id */
+  #top(session_id) {
+    const held = this.held(session_id);
+    return held ? topOf(held).high : 0;
+  }
+
   async #lead() {
     const { url, token, refresh, transport } = this.#options;
     const keeper = new Keeper({
@@ -321,8 +355,8 @@ export class Client extends EventTarget {
       link: { url, token: refresh ?? (() => token), device_id: this.#deviceId(), transport },
       tell: (event) => this.#told(event),
     });
-    this.#keeper = keeper;
     await keeper.start();
+    this.#keeper = keeper;
     return { hands: /** @type {any} */ (keeper), stop: () => keeper.stop() };
   }
 
@@ -336,7 +370,7 @@ export class Client extends EventTarget {
   /** @param {any} event */
   #heard(event) {
     if (event.event === "changed") {
-      this.#changed(event.changes);
+      this.#changed(event.writes, event.said);
     } else if (event.event === "link") {
       this.link = event.state;
       this.retry_at_ms = Date.now() + event.retry_in_ms;
@@ -351,34 +385,62 @@ export class Client extends EventTarget {
   /** What was told before this tab listened. */
   async #catchUp() {
     try {
-      const { state, retry_in_ms, outbox } = await this.#ask("greeting");
+      const { state, retry_in_ms } = await this.#ask("greeting");
       this.#heard({ event: "link", state, retry_in_ms });
-      const { contacts, sessions } = await this.#store.load();
-      this.#changed({ contacts, sessions, outbox });
+      if (!this.leads) this.#takeState(await this.#store.load());
+      if (this.#chat) await this.#ask("chatOpened", this.#chat);
+      this.#dispatch("changed", {});
     } catch {
       // Nobody keeps the copy yet: whoever will says so.
     }
   }
 
-  /** @param {Changes} changes */
-  #changed(changes) {
-    this.#take(changes);
-    this.#dispatch("changed", changes);
+  /** @param {import("./types.js").State} state */
+  #takeState(state) {
+    this.#heads = new Heads(state);
+    this.#entries.clear();
+    this.#takeEntries(state.entries);
   }
 
-  /** @param {Changes} changes */
-  #take({ contacts = [], sessions = [], outbox = [], sent = [] }) {
-    for (const contact of contacts) {
-      const before = this.#contacts.get(contact.session_id);
-      if (!before || before.version_id <= contact.version_id) this.#contacts.set(contact.session_id, contact);
+  /**
+   * @param {Writes} writes
+   * @param {Message} [said]
+   */
+  #changed(writes, said) {
+    this.#heads.take(writes);
+    this.#takeEntries(writes.entries ?? []);
+    for (const number of writes.settled ?? []) {
+      for (const [key, entry] of this.#entries) if (entry.number === number) this.#settled(key, entry, said);
     }
-    if (contacts.length) this.#listed = null;
-    for (const held of sessions) this.#held.set(held.session_id, held);
-    for (const { session_id, seq_id } of sent) this.#outbox.delete(`${session_id}/${seq_id}`);
-    for (const entry of outbox) {
-      this.#outbox.set(`${entry.session_id}/${entry.seq_id}`, entry);
+    for (const [key, { said: message }] of this.#entries) if (message && this.#shows(message)) this.#entries.delete(key);
+    this.#dispatch("changed", writes);
+  }
+
+  /** @param {Entry[]} entries */
+  #takeEntries(entries) {
+    for (const entry of entries) {
+      // Under another `seq_id` it is still the same entry.
+      for (const [key, { number }] of this.#entries) if (number && number === entry.number) this.#entries.delete(key);
+      this.#entries.set(keyOf(entry), entry);
       this.#last_seq_id = Math.max(this.#last_seq_id, entry.seq_id);
     }
+  }
+
+  /**
+   * It stays in sight under its `seq_id` until the copy has caught up with it.
+   * @param {string} key
+   * @param {Entry} entry
+   * @param {Message} [said]
+   */
+  #settled(key, entry, said) {
+    if (said && entry.kind === "send" && !this.#shows(said)) this.#entries.set(key, { ...entry, said });
+    else this.#entries.delete(key);
+  }
+
+  /** @param {Message} message */
+  #shows({ session_id, sort_key }) {
+    const held = this.held(session_id);
+    return !held || covers(held.ranges, sort_key);
   }
 
   /** One name for each copy, so that the server can tell a user's devices apart. */
@@ -398,6 +460,11 @@ export class Client extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
+
+const ignore = () => {};
+
+/** @param {Entry} entry */
+const keyOf = ({ session_id, seq_id, number }) => (seq_id ? `${session_id}/${seq_id}` : String(number));
 
 /**
  * Whose token it is, as it says itself; the server checks.

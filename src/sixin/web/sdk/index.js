@@ -2,7 +2,7 @@
 
 export { Client, connect, uidOf } from "./client.js";
 export { SixinError } from "./errors.js";
+export { Heads } from "./heads.js";
 export { compareIds, isUid, msgIdParts, pairSessionId, peerOf } from "./ids.js";
 export { Outbox } from "./outbox.js";
-export { rangeAt, topOf } from "./ranges.js";
 export { Sync } from "./sync.js";

@@ -1,6 +1,6 @@
 /** Link: one WebSocket that comes back. It carries asks and notices, and knows none of their meaning. */
 
-import { waitMs } from "./backoff.js";
+import { backoffMs } from "./backoff.js";
 import { SixinError, linkLost } from "./errors.js";
 
 export const SUBPROTOCOL = "sixin.v1.json";
@@ -160,7 +160,7 @@ export class Link {
   #lost() {
     this.#drop();
     if (!this.#wanted) return;
-    const wait_ms = waitMs(this.#tries++, (this.#options.chance ?? Math.random)());
+    const wait_ms = backoffMs(this.#tries++, (this.#options.chance ?? Math.random)());
     this.#options.changed("offline", wait_ms);
     this.#timer = setTimeout(() => this.#connect(), wait_ms);
   }

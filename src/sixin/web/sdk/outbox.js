@@ -1,209 +1,165 @@
 /**
- * Outbox: messages on their way. Pure: no network, no clock, no chance.
+ * The outbox: what waits for the server, in order, until it is answered. Pure: no link, no store, no clock.
  *
- * A message is kept under its `seq_id` before it leaves, so however often it is sent it is said once. In one session
- * one is under way at a time: what was written first stands first.
+ * Entries of one session leave one at a time, each after the one before was answered: so a session's order holds
+ * whatever the link does, and an entry that the server refused for good does not hold up the others.
  */
 
-/** @import {Ask, Content, Effect, Message, Pending} from "./types.js" */
+import { ENTRIES_IN_FLIGHT_MAX, INTERNAL_RETRIES_MAX } from "./limits.js";
 
-/** @typedef {{session_id: string, seq_id: number}} Key */
+/** @import {Entry, Message} from "./types.js" */
 
-/** Fractions of a millisecond a `seq_id` has room for: two devices of one user hardly ever meet in one. */
-export const SEQ_FRACTIONS = 1024;
+/** Refusals that say nothing about the entry itself. */
+const LATER = new Set(["unavailable", "rate_limited", "internal"]);
+
+/** Operations that say how something is to be, so that a later one makes an earlier one that waits pointless. */
+const REPLACES = new Set(["pin", "mute", "label"]);
 
 /**
- * A number for a new message: above the last one, and unlikely to be another device's.
- * @param {number} last given before
- * @param {number} now_ms Unix milliseconds
- * @param {number} chance 0 ≤ chance < 1
+ * @typedef {"retry" | "renumber" | "refused"} Verdict What a refusal means for an entry: the same again after a while;
+ *   again under another `seq_id`; never, until its user retries or discards it.
  */
-export function nextSeqId(last, now_ms, chance) {
-  return Math.max(last + 1, now_ms * SEQ_FRACTIONS + Math.floor(chance * SEQ_FRACTIONS));
-}
 
 export class Outbox {
-  /** @type {Map<string, Pending & {msg_id?: string}>} */
+  /** @type {Map<number, Entry>} */
   #entries = new Map();
-  /** @type {Map<string, Ask>} one at a time for each session */
-  #asking = new Map();
-  #me;
-  #last_seq_id = 0;
-  #online = false;
+  /** @type {Set<number>} */
+  #sent = new Set();
+  /** @type {Set<number>} */
+  #resting = new Set();
+  /** @type {Map<number, number>} */
+  #tries = new Map();
+  #next_number = 1;
 
-  /**
-   * @param {string} me the sender
-   * @param {Pending[]} [entries] what the store kept
-   */
-  constructor(me, entries = []) {
-    this.#me = me;
-    for (const entry of entries) this.#put(entry);
+  /** @param {Entry[]} [entries] by number */
+  constructor(entries = []) {
+    for (const entry of entries) this.put(entry);
   }
 
-  /** @returns {Pending[]} as written */
+  /** All of them, in order. */
   get entries() {
-    return [...this.#entries.values()].sort((one, other) => one.seq_id - other.seq_id);
+    return [...this.#entries.values()];
   }
 
-  /** The largest number given so far. */
-  get last_seq_id() {
-    return this.#last_seq_id;
+  /** Whether nothing waits, those that were refused aside. */
+  get idle() {
+    return this.entries.every(({ refused }) => refused);
   }
 
-  /**
-   * Keep a message, and send it as soon as its turn comes. The same one is not added twice; another one that came to
-   * the same number gets its own.
-   * @param {Key & {content: Content, created_at_ms: number}} message
-   */
-  add(message) {
-    const there = this.#entries.get(keyOf(message));
-    if (there && sameJson(there.content, message.content)) return [];
-    const seq_id = there ? this.#last_seq_id + 1 : message.seq_id;
-    return this.#save({ ...message, seq_id, state: "pending", error: null });
+  /** @param {number} number */
+  get(number) {
+    return this.#entries.get(number);
   }
 
-  /** The hello was answered. */
-  connected() {
-    this.#online = true;
-    return this.#turns();
-  }
-
-  /** The link is gone: what was under way was said or was not, and its next try finds out. */
-  disconnected() {
-    this.#online = false;
-    this.#asking.clear();
-    /** @type {Effect[]} */
-    const nothing = [];
-    return nothing;
+  /** A number above every one this outbox ever held since it was opened. */
+  get next_number() {
+    return this.#next_number;
   }
 
   /**
-   * A send was answered.
-   * @param {Ask} ask
-   * @param {Message} message as it now is
-   * @param {boolean} shown whether the local copy shows it already, or never will
+   * Add an entry, or follow its change.
+   * @param {Entry} entry
    */
-  answered(ask, message, shown) {
-    const entry = this.#freed(ask);
-    if (!entry) return this.#turns();
-    if (shown) return this.#drop(entry);
-    // It stays in sight under its `seq_id` until the copy has caught up with it.
-    this.#entries.set(keyOf(entry), { ...entry, state: "sent", msg_id: message.msg_id });
-    return this.#turns();
+  put(entry) {
+    this.#entries.set(entry.number, entry);
+    this.#next_number = Math.max(this.#next_number, entry.number + 1);
   }
 
   /**
-   * A send was refused. A passing reason leaves it pending, for `retry_all`; any other is shown, and stays until
-   * its writer decides.
-   * @param {Ask} ask
-   * @param {{code: string, passing: boolean}} error
-   * @param {number} seq_id a fresh one: `conflict` says that the old one means another message
+   * Take an entry out.
+   * @param {number} number
    */
-  refused(ask, error, seq_id) {
-    const entry = this.#freed(ask);
-    if (!entry) return this.#turns();
-    if (error.passing) return [];
-    if (error.code === "conflict") {
-      this.#entries.delete(keyOf(entry));
-      return this.#save({ ...entry, seq_id }, [keyOf(entry)]);
+  remove(number) {
+    for (const known of [this.#sent, this.#resting, this.#tries, this.#entries]) known.delete(number);
+  }
+
+  /**
+   * The entry that becomes pointless with this one: the last of its session, of its kind, and not on its way.
+   * @param {Pick<Entry, "kind" | "session_id">} entry
+   */
+  replacedBy({ kind, session_id }) {
+    if (!REPLACES.has(kind)) return undefined;
+    const last = this.entries.filter((one) => one.session_id === session_id && !one.refused).at(-1);
+    return last && last.kind === kind && !this.#sent.has(last.number) ? last : undefined;
+  }
+
+  /** What may leave now: the first of each session, where none of that session is under way or resting. */
+  ready() {
+    /** @type {Entry[]} */
+    const ready = [];
+    const seen = new Set();
+    const room = ENTRIES_IN_FLIGHT_MAX - this.#sent.size;
+    for (const entry of this.#entries.values()) {
+      if (ready.length >= room) break;
+      if (entry.refused || seen.has(entry.session_id)) continue;
+      seen.add(entry.session_id);
+      if (!this.#sent.has(entry.number) && !this.#resting.has(entry.number)) ready.push(entry);
     }
-    return this.#save({ ...entry, state: "failed", error: error.code });
+    return ready;
   }
 
   /**
-   * A message of ours stands in the copy: it needs no second showing.
+   * It has left; an answer will come, or the connection ends.
+   * @param {number} number
+   */
+  sent(number) {
+    this.#sent.add(number);
+  }
+
+  /** What was under way may have arrived or not: the same again, with the same `seq_id`, finds out. */
+  linkLost() {
+    this.#sent.clear();
+    this.#resting.clear();
+  }
+
+  /**
+   * The pause after a refusal is over.
+   * @param {number} number
+   */
+  rested(number) {
+    this.#resting.delete(number);
+  }
+
+  /**
+   * The server refused an entry that was under way.
+   * @param {number} number
+   * @param {{code: string}} error
+   * @returns {Verdict}
+   */
+  refused(number, { code }) {
+    this.#sent.delete(number);
+    // Content is never changed under a seq_id here, so this number was taken by another device of the user. The
+    // conflict proves that nothing of ours is stored under it: a new number cannot make it twice.
+    if (code === "conflict" && this.#entries.get(number)?.kind === "send") return "renumber";
+    if (!LATER.has(code)) return "refused";
+    const tries = (this.#tries.get(number) ?? 0) + 1;
+    this.#tries.set(number, tries);
+    if (code === "internal" && tries > INTERNAL_RETRIES_MAX) return "refused";
+    this.#resting.add(number);
+    return "retry";
+  }
+
+  /**
+   * How often an entry was refused for a passing reason.
+   * @param {number} number
+   */
+  tries(number) {
+    return this.#tries.get(number) ?? 0;
+  }
+
+  /**
+   * The entry that a message of the timeline is: its notice, or a pull, may come before its own answer.
    * @param {Message} message
+   * @param {string} uid
    */
-  seen(message) {
-    const entry = message.sender === this.#me ? this.#entries.get(keyOf(message)) : undefined;
-    if (!entry) return [];
-    // Another device could have used the number for something else; then ours is not said yet.
-    const ours = entry.state === "sent" || sameJson(entry.content, message.content);
-    return ours ? this.#drop(entry) : [];
+  acknowledgedBy({ sender, session_id, seq_id, content }, uid) {
+    if (sender !== uid) return undefined;
+    const entry = this.entries.find(
+      (one) => one.kind === "send" && one.seq_id === seq_id && one.session_id === session_id,
+    );
+    // Another content would be another device's, under the same number by accident.
+    return entry && sameJson(entry.body.content, content) ? entry : undefined;
   }
-
-  /** Try what is pending again. */
-  retryAll() {
-    return this.#turns();
-  }
-
-  /**
-   * Try a failed one again, under the same number.
-   * @param {Key} key
-   */
-  retry(key) {
-    const entry = this.#entries.get(keyOf(key));
-    if (entry?.state !== "failed") return [];
-    return this.#save({ ...entry, state: "pending", error: null });
-  }
-
-  /**
-   * Give a failed one up.
-   * @param {Key} key
-   */
-  discard(key) {
-    const entry = this.#entries.get(keyOf(key));
-    return entry?.state === "failed" ? this.#drop(entry) : [];
-  }
-
-  /**
-   * @param {Pending} entry
-   * @param {string[]} [instead_of]
-   * @returns {Effect[]}
-   */
-  #save(entry, instead_of = []) {
-    this.#put(entry);
-    const sent = instead_of.map(keyFrom);
-    return [{ do: "save", changes: { outbox: [entry], ...(sent.length && { sent }) } }, ...this.#turns()];
-  }
-
-  /**
-   * @param {Pending} entry
-   * @returns {Effect[]}
-   */
-  #drop({ session_id, seq_id }) {
-    this.#entries.delete(keyOf({ session_id, seq_id }));
-    return [{ do: "save", changes: { sent: [{ session_id, seq_id }] } }, ...this.#turns()];
-  }
-
-  /** @param {Pending} entry */
-  #put(entry) {
-    this.#entries.set(keyOf(entry), entry);
-    this.#last_seq_id = Math.max(this.#last_seq_id, entry.seq_id);
-  }
-
-  /**
-   * The first pending one of every session that has none under way.
-   * @returns {Effect[]}
-   */
-  #turns() {
-    /** @type {Effect[]} */
-    const effects = [];
-    if (!this.#online) return effects;
-    for (const { session_id, seq_id, content, state } of this.entries) {
-      if (state !== "pending" || this.#asking.has(session_id)) continue;
-      const ask = { op: "send", body: { session_id, seq_id, content }, why: "outbox" };
-      this.#asking.set(session_id, ask);
-      effects.push({ do: "ask", ask });
-    }
-    return effects;
-  }
-
-  /** @param {Ask} ask */
-  #freed(ask) {
-    const session_id = String(ask.body.session_id);
-    if (this.#asking.get(session_id) === ask) this.#asking.delete(session_id);
-    return this.#entries.get(keyOf({ session_id, seq_id: Number(ask.body.seq_id) }));
-  }
-}
-
-/** @param {Key} key */
-const keyOf = ({ session_id, seq_id }) => `${session_id}/${seq_id}`;
-
-/** @param {string} key */
-function keyFrom(key) {
-  const [session_id, seq_id] = key.split("/");
-  return { session_id, seq_id: Number(seq_id) };
 }
 
 /**
@@ -212,7 +168,7 @@ function keyFrom(key) {
  * @param {unknown} other
  * @returns {boolean}
  */
-function sameJson(one, other) {
+export function sameJson(one, other) {
   if (one === other) return true;
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) return false;
   if (Array.isArray(one) !== Array.isArray(other)) return false;

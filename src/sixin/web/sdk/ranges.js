@@ -1,45 +1,96 @@
 /**
- * Ranges: which stretches of a timeline a device holds, as closed intervals `[low, high]` of sort keys, ascending,
- * never touching. Inside one, every message its owner may see is held; between two there is a hole.
+ * What a device can prove it holds of a session: ranges of sort_keys, each with the version it is true at.
+ *
+ * A range says: every message visible to the owner with `low <= sort_key <= high` is held, and every change of them
+ * with a version at or below `version` has been taken in. It speaks of each sort_key alone, so ranges can be cut and
+ * joined freely, and where two speak of the same sort_key the higher version is as true as the lower.
  */
 
-/** @typedef {[number, number]} Range `high` is `low - 1` where it is empty: nothing there, and that is known */
+/** @typedef {{low: number, high: number, version: number}} Range `low` is 0 where it goes down to the beginning */
+/** @typedef {readonly Range[]} Ranges ascending, disjoint, and no two that touch have the same version */
 
 /**
- * The ranges together with one more.
- * @param {readonly Range[]} ranges
- * @param {number} low
- * @param {number} high
- * @returns {Range[]}
+ * All that was claimed before, and this: at each sort_key the highest version.
+ * @param {Ranges} ranges
+ * @param {Range} claim
+ * @returns {Ranges}
  */
-export function withRange(ranges, low, high) {
+export function overlay(ranges, claim) {
+  const claims = [...ranges, claim];
+  const cuts = [...new Set(claims.flatMap(({ low, high }) => [low, high + 1]))].sort((one, other) => one - other);
   /** @type {Range[]} */
-  const apart = [];
-  for (const [from, to] of ranges) {
-    if (to + 1 < low || from - 1 > high) {
-      apart.push([from, to]);
-      continue;
-    }
-    low = Math.min(low, from);
-    high = Math.max(high, to);
+  const pieces = [];
+  for (const [nth, after] of cuts.slice(1).entries()) {
+    const low = cuts[nth];
+    const versions = claims.filter((one) => one.low <= low && low <= one.high).map(({ version }) => version);
+    if (versions.length) pieces.push({ low, high: after - 1, version: Math.max(...versions) });
   }
-  apart.push([low, high]);
-  return apart.sort((one, other) => one[0] - other[0]);
+  return joined(pieces);
 }
 
 /**
- * The highest sort key that is held; 0 for none.
- * @param {readonly Range[]} ranges
+ * The same claims in as few ranges as possible.
+ * @param {readonly Range[]} pieces ascending and disjoint
+ * @returns {Ranges}
  */
-export function topOf(ranges) {
-  return ranges.at(-1)?.[1] ?? 0;
+export function joined(pieces) {
+  /** @type {Range[]} */
+  const ranges = [];
+  for (const piece of pieces) {
+    const last = ranges.at(-1);
+    if (last && last.high + 1 === piece.low && last.version === piece.version) {
+      ranges[ranges.length - 1] = { ...last, high: piece.high };
+    } else {
+      ranges.push(piece);
+    }
+  }
+  return ranges;
 }
 
 /**
- * The range a sort key lies in, or ends right below it.
- * @param {readonly Range[]} ranges
+ * Whether a message with this sort_key, if it is visible, is held.
+ * @param {Ranges} ranges
  * @param {number} sort_key
  */
-export function rangeAt(ranges, sort_key) {
-  return ranges.find(([low, high]) => low <= sort_key && sort_key <= Math.max(low, high));
+export function covers(ranges, sort_key) {
+  return ranges.some(({ low, high }) => low <= sort_key && sort_key <= high);
+}
+
+/**
+ * How far down from here nothing is missing: the lowest sort_key of the ranges that join without a hole; null where
+ * already this sort_key is in a hole.
+ * @param {Ranges} ranges
+ * @param {number} sort_key
+ */
+export function floorBelow(ranges, sort_key) {
+  let floor = null;
+  for (const { low, high } of [...ranges].reverse()) {
+    if (floor === null) {
+      if (low <= sort_key && sort_key <= high) floor = low;
+    } else if (high + 1 === floor) {
+      floor = low;
+    } else {
+      break;
+    }
+  }
+  return floor;
+}
+
+/**
+ * The same upwards.
+ * @param {Ranges} ranges
+ * @param {number} sort_key
+ */
+export function ceilingAbove(ranges, sort_key) {
+  let ceiling = null;
+  for (const { low, high } of ranges) {
+    if (ceiling === null) {
+      if (low <= sort_key && sort_key <= high) ceiling = high;
+    } else if (low === ceiling + 1) {
+      ceiling = high;
+    } else {
+      break;
+    }
+  }
+  return ceiling;
 }

@@ -12,7 +12,7 @@ import { ANSWER_TIMEOUT_MS } from "./link.js";
 /**
  * @typedef {object} Lead
  * @property {Hands} hands
- * @property {() => void} stop
+ * @property {() => Promise<void>} stop
  */
 
 export class Tabs {
@@ -71,9 +71,10 @@ export class Tabs {
     });
   }
 
-  close() {
-    this.#leading?.stop();
+  async close() {
+    const leading = this.#leading;
     this.#leading = null;
+    await leading?.stop();
     this.#release();
     this.#channel.close();
   }

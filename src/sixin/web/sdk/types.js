@@ -36,54 +36,48 @@
  * @property {number} message_version
  * @property {number} hidden_version
  *
- * @typedef {object} Held What a device holds of one session.
+ * @typedef {object} Held The claims about one session. A session without one holds no message and needs no pull.
  * @property {string} session_id
- * @property {number} version_id the cursor: every change up to it has been taken in
- * @property {number} hidden_version the contact version up to which `hidden` is complete
- * @property {import("./ranges.js").Range[]} ranges
- * @property {string[]} hidden msg_ids its owner deleted for himself since the session is held
+ * @property {import("./ranges.js").Ranges} ranges never empty
+ * @property {number} hidden_version up to which contact version this device knows what its owner deleted for himself
  *
- * @typedef {object} Pending A message on its way: shown at once, known by its `seq_id`.
+ * @typedef {"send" | "read" | "pin" | "mute" | "label" | "clear" | "delete"} Kind The operations that may wait for a
+ *   link: doing them twice, or late, is doing them once.
+ *
+ * @typedef {object} Entry One operation on its way to the server. Kept until the server has answered it.
+ * @property {number} number its place in the outbox: those of one session leave in this order
  * @property {string} session_id
- * @property {number} seq_id
- * @property {Content} content
- * @property {number} created_at_ms
- * @property {"pending" | "sent" | "failed"} state `sent`: answered, and not yet in the copy
- * @property {string | null} error the code that refused it
+ * @property {Kind} kind
+ * @property {Record<string, any>} body of the operation, without `session_id` and `seq_id`
+ * @property {number} queued_at_ms
+ * @property {number} seq_id of a send; 0 for the others
+ * @property {string} refused the code that refused it for good; empty while it waits
+ * @property {string} reason the server's sentence about that
  *
- * @typedef {object} Removal
- * @property {string} session_id
- * @property {string[]} [msg_ids] these
- * @property {string} [up_to_msg_id] and everything at or below this one
- *
- * @typedef {object} Changes What one step changes in the local copy. A store takes all of it or nothing.
- * @property {number} [contact_version]
+ * @typedef {object} Writes One change of the local store: all of it or nothing, in the order of these fields.
+ * @property {boolean} [forget] empty the copy first; the outbox and the numbers of this device stay
+ * @property {Message[]} [messages] put where they are newer than what is there, and not hidden
+ * @property {{session_id: string, msg_ids: string[]}[]} [hidden] gone from the copy, and never put back
+ * @property {{session_id: string, up_to: string}[]} [cleared] everything up to a message is gone
+ * @property {{session_id: string, low: number, high: number}[]} [gaps] sort_keys of which nothing is to be kept
  * @property {Contact[]} [contacts]
- * @property {Held[]} [sessions]
- * @property {Message[]} [messages] taken in where their version is not below the one held
- * @property {Removal[]} [removed]
- * @property {Pending[]} [outbox]
- * @property {{session_id: string, seq_id: number}[]} [sent] leave the outbox
+ * @property {number} [contact_version]
+ * @property {Held[]} [held]
+ * @property {Entry[]} [entries] as they now are
+ * @property {number[]} [settled] numbers of entries that leave the outbox
  *
- * @typedef {object} Snapshot What a store gives at the start: everything but the messages.
+ * @typedef {object} State What a store gives when it is opened: all but the messages.
  * @property {number} contact_version
  * @property {Contact[]} contacts
- * @property {Held[]} sessions
- * @property {Pending[]} outbox
+ * @property {Held[]} held
+ * @property {Entry[]} entries by number
  *
- * @typedef {object} Ask A request the machine wants made, and why.
- * @property {string} op
- * @property {Record<string, unknown>} body
- * @property {string} why a word: see `docs` of `Sync`
- *
- * @typedef {{do: "ask", ask: Ask} | {do: "save", changes: Changes}} Effect
- *
- * @typedef {object} Store
- * @property {() => Promise<Snapshot>} load
- * @property {(changes: Changes) => Promise<void>} save all of it or nothing
+ * @typedef {object} Store One user's copy on one device.
+ * @property {() => Promise<State>} load
+ * @property {(writes: Writes) => Promise<void>} apply all of it or nothing
  * @property {(session_id: string, low: number, high: number, limit: number) => Promise<Message[]>} page the newest
  *   `limit` messages with `low <= sort_key <= high`, oldest first
- * @property {() => Promise<void>} clear forget everything
+ * @property {() => Promise<void>} clear forget everything, the outbox too
  * @property {() => void} close
  */
 export {};

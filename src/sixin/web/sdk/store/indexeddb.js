@@ -2,10 +2,11 @@
 
 import { compareIds } from "../ids.js";
 
-/** @import {Changes, Message, Snapshot, Store} from "../types.js" */
+/** @import {Message, State, Store, Writes} from "../types.js" */
 
 const LEVEL = 1;
-const EVERYTHING = ["meta", "contacts", "sessions", "messages", "outbox"];
+const COPY = ["meta", "contacts", "held", "messages", "hidden"];
+const EVERYTHING = [...COPY, "entries"];
 
 /** @implements {Store} */
 export class IndexedDbStore {
@@ -17,33 +18,38 @@ export class IndexedDbStore {
     this.#database = opened(name);
   }
 
-  /** @returns {Promise<Snapshot>} */
+  /** @returns {Promise<State>} */
   async load() {
-    const transaction = (await this.#database).transaction(["meta", "contacts", "sessions", "outbox"]);
-    const [contact_version, contacts, sessions, outbox] = await Promise.all([
+    const transaction = (await this.#database).transaction(["meta", "contacts", "held", "entries"]);
+    const [contact_version, contacts, held, entries] = await Promise.all([
       done(transaction.objectStore("meta").get("contact_version")),
       done(transaction.objectStore("contacts").getAll()),
-      done(transaction.objectStore("sessions").getAll()),
-      done(transaction.objectStore("outbox").getAll()),
+      done(transaction.objectStore("held").getAll()),
+      done(transaction.objectStore("entries").getAll()),
     ]);
-    return { contact_version: contact_version ?? 0, contacts, sessions, outbox };
+    return { contact_version: contact_version ?? 0, contacts, held, entries };
   }
 
-  /** @param {Changes} changes */
-  async save(changes) {
-    const { contact_version, contacts = [], sessions = [], messages = [], removed = [], outbox = [], sent = [] } = changes;
-    const transaction = (await this.#database).transaction(EVERYTHING, "readwrite");
+  /** @param {Writes} writes */
+  async apply(writes) {
+    // An outbox entry is not on its way before it would survive a loss of power; the rest can be pulled again.
+    const durability = writes.entries ? "strict" : "relaxed";
+    const transaction = (await this.#database).transaction(EVERYTHING, "readwrite", { durability });
     const rows = (/** @type {string} */ name) => transaction.objectStore(name);
-    if (contact_version !== undefined) rows("meta").put(contact_version, "contact_version");
-    for (const contact of contacts) rows("contacts").put(contact);
-    for (const held of sessions) rows("sessions").put(held);
-    for (const message of messages) putIfNewer(rows("messages"), message);
-    for (const { session_id, msg_ids = [], up_to_msg_id } of removed) {
-      for (const msg_id of msg_ids) rows("messages").delete(msg_id);
-      if (up_to_msg_id) removeUpTo(rows("messages"), session_id, up_to_msg_id);
+    const { messages = [], hidden = [], cleared = [], gaps = [], contacts = [], held = [] } = writes;
+    if (writes.forget) for (const name of COPY) rows(name).clear();
+    await Promise.all(messages.map((message) => putIfNewer(rows("messages"), rows("hidden"), message)));
+    for (const msg_id of hidden.flatMap(({ msg_ids }) => msg_ids)) {
+      rows("hidden").put(true, msg_id);
+      rows("messages").delete(msg_id);
     }
-    for (const { session_id, seq_id } of sent) rows("outbox").delete([session_id, seq_id]);
-    for (const entry of outbox) rows("outbox").put(entry);
+    for (const { session_id, up_to } of cleared) removeUpTo(rows("messages"), session_id, up_to);
+    for (const { session_id, low, high } of gaps) removeBetween(rows("messages"), session_id, low, high);
+    for (const contact of contacts) rows("contacts").put(contact);
+    if (writes.contact_version !== undefined) rows("meta").put(writes.contact_version, "contact_version");
+    for (const one of held) rows("held").put(one);
+    for (const entry of writes.entries ?? []) rows("entries").put(entry);
+    for (const number of writes.settled ?? []) rows("entries").delete(number);
     await finished(transaction);
   }
 
@@ -92,36 +98,52 @@ function opened(name) {
     const database = request.result;
     database.createObjectStore("meta");
     database.createObjectStore("contacts", { keyPath: "session_id" });
-    database.createObjectStore("sessions", { keyPath: "session_id" });
+    database.createObjectStore("held", { keyPath: "session_id" });
+    database.createObjectStore("hidden");
     database.createObjectStore("messages", { keyPath: "msg_id" }).createIndex("place", ["session_id", "sort_key"]);
-    database.createObjectStore("outbox", { keyPath: ["session_id", "seq_id"] });
+    database.createObjectStore("entries", { keyPath: "number" });
   };
   return done(request);
 }
 
 /**
  * @param {IDBObjectStore} rows
+ * @param {IDBObjectStore} hidden
  * @param {Message} message
  */
-function putIfNewer(rows, message) {
-  const request = rows.get(message.msg_id);
+async function putIfNewer(rows, hidden, message) {
+  const [gone, before] = await Promise.all([done(hidden.get(message.msg_id)), done(rows.get(message.msg_id))]);
+  if (!gone && (!before || before.version_id < message.version_id)) rows.put(message);
+}
+
+/**
+ * @param {IDBObjectStore} rows
+ * @param {string} session_id
+ * @param {string} up_to
+ */
+function removeUpTo(rows, session_id, up_to) {
+  const all = IDBKeyRange.bound([session_id, 0], [session_id, Number.MAX_SAFE_INTEGER]);
+  const request = rows.index("place").openCursor(all);
   request.onsuccess = () => {
-    if (!request.result || request.result.version_id <= message.version_id) rows.put(message);
+    const cursor = request.result;
+    // Ids grow with their place, so the first one above the mark ends the walk.
+    if (!cursor || compareIds(cursor.value.msg_id, up_to) > 0) return;
+    cursor.delete();
+    cursor.continue();
   };
 }
 
 /**
  * @param {IDBObjectStore} rows
  * @param {string} session_id
- * @param {string} up_to_msg_id
+ * @param {number} low
+ * @param {number} high
  */
-function removeUpTo(rows, session_id, up_to_msg_id) {
-  const all = IDBKeyRange.bound([session_id, 0], [session_id, Number.MAX_SAFE_INTEGER]);
-  const request = rows.index("place").openCursor(all);
+function removeBetween(rows, session_id, low, high) {
+  const request = rows.index("place").openCursor(IDBKeyRange.bound([session_id, low], [session_id, high]));
   request.onsuccess = () => {
     const cursor = request.result;
-    // Ids grow with their place, so the first one above the mark ends the walk.
-    if (!cursor || compareIds(cursor.value.msg_id, up_to_msg_id) > 0) return;
+    if (!cursor) return;
     cursor.delete();
     cursor.continue();
   };

@@ -2,7 +2,7 @@
 
 import { compareIds } from "../ids.js";
 
-/** @import {Changes, Contact, Held, Message, Pending, Snapshot, Store} from "../types.js" */
+/** @import {Contact, Entry, Held, Message, State, Store, Writes} from "../types.js" */
 
 /** @implements {Store} */
 export class MemoryStore {
@@ -10,41 +10,48 @@ export class MemoryStore {
   /** @type {Map<string, Contact>} */
   #contacts = new Map();
   /** @type {Map<string, Held>} */
-  #sessions = new Map();
+  #held = new Map();
   /** @type {Map<string, Message>} */
   #messages = new Map();
-  /** @type {Map<string, Pending>} */
-  #outbox = new Map();
+  /** @type {Set<string>} */
+  #hidden = new Set();
+  /** @type {Map<number, Entry>} */
+  #entries = new Map();
 
-  /** @returns {Promise<Snapshot>} */
+  /** @returns {Promise<State>} */
   async load() {
     return structuredClone({
       contact_version: this.#contact_version,
       contacts: [...this.#contacts.values()],
-      sessions: [...this.#sessions.values()],
-      outbox: [...this.#outbox.values()],
+      held: [...this.#held.values()],
+      entries: [...this.#entries.values()],
     });
   }
 
-  /** @param {Changes} changes */
-  async save(changes) {
-    const { contact_version, contacts = [], sessions = [], messages = [], removed = [], outbox = [], sent = [] } =
-      structuredClone(changes);
-    this.#contact_version = contact_version ?? this.#contact_version;
-    for (const contact of contacts) this.#contacts.set(contact.session_id, contact);
-    for (const held of sessions) this.#sessions.set(held.session_id, held);
+  /** @param {Writes} writes */
+  async apply(writes) {
+    const { messages = [], hidden = [], cleared = [], gaps = [], contacts = [], held = [] } = structuredClone(writes);
+    if (writes.forget) this.#forget();
     for (const message of messages) {
       const before = this.#messages.get(message.msg_id);
-      if (!before || before.version_id <= message.version_id) this.#messages.set(message.msg_id, message);
+      const newer = !before || before.version_id < message.version_id;
+      if (newer && !this.#hidden.has(message.msg_id)) this.#messages.set(message.msg_id, message);
     }
-    for (const { session_id, msg_ids = [], up_to_msg_id = "0" } of removed) {
-      for (const msg_id of msg_ids) this.#messages.delete(msg_id);
-      for (const { msg_id } of this.#of(session_id)) {
-        if (compareIds(msg_id, up_to_msg_id) <= 0) this.#messages.delete(msg_id);
-      }
+    for (const msg_id of hidden.flatMap(({ msg_ids }) => msg_ids)) {
+      this.#hidden.add(msg_id);
+      this.#messages.delete(msg_id);
     }
-    for (const { session_id, seq_id } of sent) this.#outbox.delete(`${session_id}/${seq_id}`);
-    for (const entry of outbox) this.#outbox.set(`${entry.session_id}/${entry.seq_id}`, entry);
+    for (const { session_id, up_to } of cleared) {
+      this.#remove(session_id, ({ msg_id }) => compareIds(msg_id, up_to) <= 0);
+    }
+    for (const { session_id, low, high } of gaps) {
+      this.#remove(session_id, ({ sort_key }) => low <= sort_key && sort_key <= high);
+    }
+    for (const contact of contacts) this.#contacts.set(contact.session_id, contact);
+    this.#contact_version = writes.contact_version ?? this.#contact_version;
+    for (const one of held) this.#held.set(one.session_id, one);
+    for (const entry of structuredClone(writes.entries ?? [])) this.#entries.set(entry.number, entry);
+    for (const number of writes.settled ?? []) this.#entries.delete(number);
   }
 
   /**
@@ -54,19 +61,31 @@ export class MemoryStore {
    * @param {number} limit
    */
   async page(session_id, low, high, limit) {
-    const found = this.#of(session_id).filter(({ sort_key }) => low <= sort_key && sort_key <= high);
+    const found = [...this.#messages.values()].filter(
+      (one) => one.session_id === session_id && low <= one.sort_key && one.sort_key <= high,
+    );
     return structuredClone(found.sort((one, other) => one.sort_key - other.sort_key).slice(-limit));
   }
 
   async clear() {
-    for (const rows of [this.#contacts, this.#sessions, this.#messages, this.#outbox]) rows.clear();
-    this.#contact_version = 0;
+    this.#forget();
+    this.#entries.clear();
   }
 
   close() {}
 
-  /** @param {string} session_id */
-  #of(session_id) {
-    return [...this.#messages.values()].filter((message) => message.session_id === session_id);
+  #forget() {
+    for (const rows of [this.#contacts, this.#held, this.#messages, this.#hidden]) rows.clear();
+    this.#contact_version = 0;
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {(message: Message) => boolean} which
+   */
+  #remove(session_id, which) {
+    for (const message of this.#messages.values()) {
+      if (message.session_id === session_id && which(message)) this.#messages.delete(message.msg_id);
+    }
   }
 }

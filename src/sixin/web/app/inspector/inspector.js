@@ -1,0 +1,1 @@
+export class Inspector { constructor(a,b){} draw(){ return document.createElement("section"); } close(){} }
