@@ -51,7 +51,7 @@ export function size(bytes) {
 
 /**
  * What a message says, in one line.
- * @param {Message} message
+ * @param {Pick<Message, "status" | "content" | "sender">} message
  * @param {string} me
  * @param {string} name of its sender
  */

@@ -107,7 +107,7 @@ class App {
       this.#inspector = null;
     } else {
       const { Inspector } = await import("./inspector/inspector.js");
-      this.#inspector = new Inspector(this.accounts, (uid) => this.#users.find((user) => user.uid === uid)?.token ?? "");
+      this.#inspector = new Inspector(this.accounts, (/** @type {string} */ uid) => this.#users.find((user) => user.uid === uid)?.token ?? "");
     }
     this.draw();
   }

@@ -88,7 +88,7 @@ export class Account extends EventTarget {
    * @param {string} wanted
    */
   #matches({ peer, last_message }, wanted) {
-    const { text, name } = last_message?.content ?? {};
+    const { text, name } = last_message?.content ?? { type: "" };
     return [nameOf(peer), peer, text, name].some((field) => String(field ?? "").toLocaleLowerCase().includes(wanted));
   }
 
