@@ -191,6 +191,14 @@ export class Client extends EventTarget {
     return ceilingAbove(this.held(session_id)?.ranges ?? [], sort_key) === this.#top(session_id);
   }
 
+  /**
+   * Every message in the store, shown or not, for those who look inside.
+   * @param {string} session_id
+   */
+  kept(session_id) {
+    return this.#store.page(session_id, 0, Number.MAX_SAFE_INTEGER, 1_000);
+  }
+
   // What a person does.
 
   /**

@@ -202,7 +202,8 @@ export class Keeper {
       this.#step(why, this.#sync.messageNoticed(session_id, version_id, message));
     }
     if (notice === "contact") {
-      const why = version_id > this.#heads.contact_version + 1 ? "gap" : "bare_notice";
+      // A session is then pulled because its contact says that it has moved on, and its own notice did not come.
+      const why = version_id > this.#heads.contact_version + 1 ? "gap" : "contact";
       this.#step(why, this.#sync.contactNoticed(version_id, contact));
     }
   }

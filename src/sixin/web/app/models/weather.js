@@ -8,6 +8,8 @@ export class Weather extends EventTarget {
   #sockets = new Set();
   /** @type {"lose" | "double" | null} */
   #next = null;
+  /** @type {Set<string>} the kinds of notice it is still to happen to: a message is told by two */
+  #left = new Set();
   asleep = false;
 
   /**
@@ -57,6 +59,7 @@ export class Weather extends EventTarget {
   /** @param {"lose" | "double"} what */
   #will(what) {
     this.#next = this.#next === what ? null : what;
+    this.#left = new Set(this.#next ? ["message", "contact"] : []);
     this.#tell({ what: "armed" });
   }
 
@@ -65,9 +68,10 @@ export class Weather extends EventTarget {
    * @param {string} text
    */
   #deliveries(text) {
-    if (!this.#next || !text.startsWith('{"notice":"message"')) return 1;
     const what = this.#next;
-    this.#next = null;
+    const kind = /^\{"notice":"(\w+)"/.exec(text)?.[1] ?? "";
+    if (!what || !this.#left.delete(kind)) return 1;
+    if (!this.#left.size) this.#next = null;
     this.#tell({ what, text });
     return what === "lose" ? 0 : 2;
   }
