@@ -1,0 +1,167 @@
+/** Inspector: the design explains itself: both timelines, every device and every frame, while people chat. */
+
+import { weatherOf } from "../transport.js";
+import { h } from "../views/dom.js";
+import { drawDevice } from "./devices.js";
+import { Story } from "./stories.js";
+import { Tables } from "./tables.js";
+import { storedSession } from "./truth.js";
+import { Wire } from "./wire.js";
+import { told } from "./words.js";
+
+/** @import {Account} from "../models/account.js" */
+/** @import {Message} from "../../sdk/types.js" */
+/** @import {Stored} from "./truth.js" */
+
+/** So soon after a change the server is asked again: one glance for a burst. */
+const GLANCE_MS = 60;
+
+export class Inspector {
+  #accounts;
+  #tokenOf;
+  #wire = new Wire();
+  #tables = new Tables();
+  /** @type {Story | null} */
+  #story = null;
+  /** @type {any} */
+  #timer = null;
+  #stop = new AbortController();
+  #session_id = "";
+  messages = h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": told().timeline });
+  contacts = h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": told().contacts });
+  devices = h("div", { class: "devices" });
+  story = h("div", {});
+
+  /**
+   * @param {Map<string, Account>} accounts
+   * @param {(uid: string) => string} tokenOf
+   */
+  constructor(accounts, tokenOf) {
+    this.#accounts = accounts;
+    this.#tokenOf = tokenOf;
+    loadStyle();
+    for (const account of accounts.values()) this.#watch(account);
+    this.#glance();
+  }
+
+  close() {
+    this.#stop.abort();
+    this.#story?.leave();
+    clearTimeout(this.#timer);
+  }
+
+  draw() {
+    const all = told();
+    this.#drawStories();
+    this.#glance();
+    return h(
+      "section",
+      { class: "inspector", "aria-label": all.title },
+      h("header", { class: "inspector-head" }, h("h2", {}, all.title), h("p", {}, all.hint)),
+      this.story,
+      block(all.timeline, all.timeline_hint, this.messages, "is-tall"),
+      h("div", { class: "side-by-side" }, block(all.contacts, all.contacts_hint, this.contacts), block(all.devices, "", this.devices)),
+      block(all.wire, all.wire_hint, this.#wire.list, "is-tall"),
+    );
+  }
+
+  /** @param {Account} account */
+  #watch(account) {
+    const { signal } = this.#stop;
+    const { client, uid } = account;
+    for (const name of ["changed", "link"]) client.addEventListener(name, () => this.#soon(), { signal });
+    account.addEventListener("selected", () => this.#soon(), { signal });
+    client.addEventListener("asked", (event) => this.#wire.asked(uid, /** @type {CustomEvent} */ (event).detail), { signal });
+    client.addEventListener("frame", (event) => this.#wire.add({ uid, .../** @type {CustomEvent} */ (event).detail.frame }), { signal });
+    weatherOf(uid).addEventListener(
+      "changed",
+      (event) => {
+        const { what, text } = /** @type {CustomEvent} */ (event).detail;
+        if (text) this.#wire.add({ uid, at_ms: Date.now(), direction: what, text });
+        this.#soon();
+      },
+      { signal },
+    );
+  }
+
+  #soon() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      this.#glance();
+    }, GLANCE_MS);
+  }
+
+  async #glance() {
+    const accounts = [...this.#accounts.values()];
+    const open = accounts.find(({ conversation }) => conversation);
+    const session_id = open?.conversation?.session_id;
+    if (!open || !session_id) {
+      this.messages.replaceChildren(h("p", { class: "empty" }, told().no_session));
+      return;
+    }
+    if (session_id !== this.#session_id) this.#tables = new Tables();
+    this.#session_id = session_id;
+    const inside = accounts.filter(({ uid }) => session_id.split(":").includes(uid));
+    const kept = await Promise.all(inside.map(async ({ client, uid }) => ({ uid, kept: byId(await client.kept(session_id)) })));
+    const stored = await storedSession(session_id, this.#tokenOf(open.uid));
+    this.#show(stored, kept);
+    this.devices.replaceChildren(...inside.map((account, nth) => drawDevice(account, session_id, kept[nth].kept.size)));
+  }
+
+  /**
+   * @param {Stored | null} stored
+   * @param {{uid: string, kept: Map<string, Message>}[]} holders
+   */
+  #show(stored, holders) {
+    if (!stored) {
+      this.messages.replaceChildren(h("p", { class: "empty" }, told().no_right));
+      return;
+    }
+    const atEnd = this.messages.scrollHeight - this.messages.scrollTop - this.messages.clientHeight < 60;
+    this.messages.replaceChildren(this.#tables.messages(stored.messages, holders));
+    if (atEnd) this.messages.scrollTop = this.messages.scrollHeight;
+    this.contacts.replaceChildren(this.#tables.contacts(stored.contacts));
+  }
+
+  #drawStories() {
+    const [ann, bob] = this.#accounts.values();
+    if (!ann || !bob) return this.story.replaceChildren();
+    if (this.#story) return this.story.replaceChildren(this.#story.element);
+    const all = told();
+    const choices = /** @type {const} */ (["recall", "clear"]).map((name) =>
+      h("button", { type: "button", onclick: () => this.#tell(name) }, all[`story_${name}`]),
+    );
+    return this.story.replaceChildren(h("div", { class: "stories" }, h("span", {}, all.stories), ...choices));
+  }
+
+  /** @param {"recall" | "clear"} name */
+  #tell(name) {
+    const [ann, bob] = this.#accounts.values();
+    const session_id = this.#session_id;
+    if (!session_id) return;
+    this.#story = new Story(name, { ann, bob, session_id, tokenOf: this.#tokenOf }, () => {
+      this.#story?.leave();
+      this.#story = null;
+      this.#drawStories();
+    });
+    this.#drawStories();
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {string} hint
+ * @param {HTMLElement} content
+ * @param {string} [style]
+ */
+const block = (title, hint, content, style = "") =>
+  h("section", { class: `block ${style}` }, h("h3", {}, title, hint && h("small", {}, hint)), content);
+
+/** @param {Message[]} messages */
+const byId = (messages) => new Map(messages.map((message) => [message.msg_id, message]));
+
+/** Its colours and table come with it, not with the first load. */
+function loadStyle() {
+  if (document.querySelector('link[href="/styles/inspector.css"]')) return;
+  document.head.append(h("link", { rel: "stylesheet", href: "/styles/inspector.css" }));
+}

@@ -1,0 +1,148 @@
+/** The web app: accounts side by side on one page, and the inspector beside them. */
+
+import { demoUsers } from "./demo.js";
+import { notify, showTotal } from "./badge.js";
+import { Account } from "./models/account.js";
+import { learnName } from "./models/names.js";
+import { Settings, signedIn } from "./models/settings.js";
+import { PaneView } from "./views/pane.js";
+import { transportOf } from "./transport.js";
+import { TopView } from "./views/top.js";
+import { demoDoor, signInDoor } from "./views/welcome.js";
+import { speak, spoken } from "./words/index.js";
+
+/** @import {SignIn} from "./views/welcome.js" */
+
+const settings = new Settings();
+
+class App {
+  /** @type {Map<string, Account>} */
+  accounts = new Map();
+  /** @type {PaneView[]} */
+  #panes = [];
+  /** @type {SignIn[]} */
+  #users = [];
+  /** @type {SignIn[]} */
+  #demo = [];
+  #adding = false;
+  /** @type {import("./inspector/inspector.js").Inspector | null} */
+  #inspector = null;
+  #main = /** @type {HTMLElement} */ (document.querySelector("main"));
+  #header = /** @type {HTMLElement} */ (document.querySelector("header"));
+
+  async start() {
+    this.#demo = await demoUsers();
+    for (const { uid, name } of this.#demo) learnName(uid, name);
+    const known = signedIn.all();
+    this.#users = known;
+    for (const user of known) await this.#open(user);
+    settings.addEventListener("changed", () => this.draw());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#theme());
+    this.draw();
+    if (new URLSearchParams(location.search).has("inspect")) await this.toggleInspector();
+  }
+
+  /** @param {SignIn} user */
+  enter = async (user) => {
+    learnName(user.uid, user.name);
+    this.#adding = false;
+    this.#users = [...this.#users.filter(({ uid }) => uid !== user.uid), user].sort((one, other) => this.#place(one) - this.#place(other));
+    signedIn.keep(this.#users);
+    await this.#open(user);
+    this.draw();
+    this.#panes.find(({ account }) => account.uid === user.uid)?.element.querySelector("textarea")?.focus();
+  };
+
+  /** @param {string} uid */
+  async #leave(uid) {
+    const account = this.accounts.get(uid);
+    this.accounts.delete(uid);
+    this.#users = this.#users.filter((user) => user.uid !== uid);
+    signedIn.keep(this.#users);
+    this.draw();
+    await account?.client.forget();
+  }
+
+  /** Demo users keep their sides. @param {SignIn} user */
+  #place({ uid }) {
+    const nth = this.#demo.findIndex((user) => user.uid === uid);
+    return nth < 0 ? this.#demo.length : nth;
+  }
+
+  /** @param {SignIn} user */
+  async #open({ uid, token }) {
+    if (this.accounts.has(uid)) return;
+    const account = new Account({ url: location.origin, uid, token, refresh: () => this.#freshToken(uid, token), transport: transportOf(uid) });
+    this.accounts.set(uid, account);
+    account.client.addEventListener("changed", (event) => {
+      showTotal(this.accounts.values());
+      notify(account, /** @type {CustomEvent} */ (event).detail.contacts ?? []);
+    });
+    await account.client.start();
+    if (this.#demo.some((user) => user.uid === uid)) this.#openTalk(account);
+  }
+
+  /** In the demo the two are talking already. @param {Account} account */
+  #openTalk(account) {
+    const other = this.#demo.find(({ uid }) => uid !== account.uid);
+    const { client } = account;
+    const open = () => {
+      const talk = client.contacts.find(({ peer }) => peer === other?.uid);
+      if (talk && !account.conversation && innerWidth > 760) account.select(talk.session_id);
+      if (talk) client.removeEventListener("changed", open);
+    };
+    client.addEventListener("changed", open);
+    open();
+  }
+
+  /** Demo tokens are made anew with each start of the server. @param {string} uid @param {string} token */
+  async #freshToken(uid, token) {
+    if (!this.#place({ uid, name: "", token }) && !this.#demo.length) return token;
+    return (await demoUsers()).find((user) => user.uid === uid)?.token ?? token;
+  }
+
+  async toggleInspector() {
+    if (this.#inspector) {
+      this.#inspector.close();
+      this.#inspector = null;
+    } else {
+      const { Inspector } = await import("./inspector/inspector.js");
+      this.#inspector = new Inspector(this.accounts, (/** @type {string} */ uid) => this.#users.find((user) => user.uid === uid)?.token ?? "");
+    }
+    this.draw();
+  }
+
+  draw() {
+    speak(settings.language);
+    document.documentElement.lang = spoken();
+    this.#theme();
+    for (const pane of this.#panes) pane.close();
+    this.#panes = [...this.accounts.values()]
+      .sort((one, other) => this.#users.findIndex(({ uid }) => uid === one.uid) - this.#users.findIndex(({ uid }) => uid === other.uid))
+      .map((account) => new PaneView(account, () => this.#leave(account.uid)));
+    const top = new TopView(settings, {
+      inspecting: this.#inspector !== null,
+      toggleInspector: () => this.toggleInspector(),
+      addAccount: this.accounts.size ? () => ((this.#adding = true), this.draw()) : null,
+    });
+    this.#header.replaceChildren(top.element);
+    /** @type {HTMLElement[]} */
+    const places = this.#panes.map(({ element }) => element);
+    const doors = this.#demo.filter(({ uid }) => !this.accounts.has(uid));
+    if (this.accounts.size <= 1 || doors.length < this.#demo.length) {
+      for (const user of doors) places.splice(this.#place(user), 0, demoDoor(user, this.enter));
+    }
+    if (this.#adding || (!this.#demo.length && !this.accounts.size)) places.push(signInDoor(this.enter));
+    if (this.#inspector) places.splice(Math.min(1, places.length), 0, this.#inspector.draw());
+    document.body.classList.toggle("is-inspecting", this.#inspector !== null);
+    this.#main.replaceChildren(...places);
+    showTotal(this.accounts.values());
+  }
+
+  #theme() {
+    const dark = settings.theme === "dark" || (settings.theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
+  }
+}
+
+await new App().start();

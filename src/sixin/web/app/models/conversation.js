@@ -1,0 +1,149 @@
+/**
+ * Conversation: the stretch of one timeline that is on the screen. Always inside one held range, so that no hole is
+ * ever between two of its messages.
+ */
+
+import { compareIds } from "../../sdk/index.js";
+
+/** @import {Client} from "../../sdk/client.js" */
+/** @import {Message, Writes} from "../../sdk/types.js" */
+
+/** Messages kept on the screen; beyond it the far end is let go and read again when somebody comes back. */
+export const WINDOW_MAX = 300;
+const PAGE = 50;
+
+export class Conversation extends EventTarget {
+  #client;
+  /** @type {Promise<unknown>} one step at a time */
+  #steps = Promise.resolve();
+  #onChanged = (/** @type {Event} */ event) => this.#changed(/** @type {CustomEvent} */ (event).detail);
+  #closed = false;
+
+  /**
+   * @param {Client} client
+   * @param {string} session_id
+   */
+  constructor(client, session_id) {
+    super();
+    this.#client = client;
+    this.session_id = session_id;
+    /** @type {Message[]} */
+    this.messages = [];
+    this.more = true;
+    this.atNewest = true;
+    /** @type {"loading" | "ready" | "unreachable"} */
+    this.state = "loading";
+    client.addEventListener("changed", this.#onChanged);
+    client.addEventListener("link", this.#onLink);
+  }
+
+  #onLink = () => {
+    if (this.#client.link === "online" && this.state === "unreachable") this.open();
+  };
+
+  /** Show the newest page. */
+  open() {
+    return this.#step(async () => {
+      const { messages, more } = await this.#client.history(this.session_id);
+      this.#show(messages, { more, atNewest: true });
+    });
+  }
+
+  /** Show a page more above. */
+  older() {
+    return this.#step(async () => {
+      const first = this.messages[0];
+      if (!this.more || !first) return;
+      const { messages, more } = await this.#client.history(this.session_id, { before_sort_key: first.sort_key });
+      const all = [...messages, ...this.messages];
+      this.#show(all.slice(0, WINDOW_MAX), { more, atNewest: this.atNewest && all.length <= WINDOW_MAX });
+    });
+  }
+
+  /** Show what follows below, after the window was scrolled away from the newest. */
+  newer() {
+    return this.#step(async () => {
+      const last = this.messages.at(-1);
+      if (this.atNewest || !last) return;
+      const following = await this.#client.newer(this.session_id, last.sort_key);
+      if (!following.length && !this.#endsAtTop(last)) {
+        const { messages, more } = await this.#client.history(this.session_id);
+        this.#show(messages, { more, atNewest: true });
+        return;
+      }
+      const all = [...this.messages, ...following.slice(0, PAGE)];
+      const shown = all.slice(-WINDOW_MAX);
+      this.#show(shown, { more: this.more || shown.length < all.length, atNewest: following.length <= PAGE });
+    });
+  }
+
+  close() {
+    this.#closed = true;
+    this.#client.removeEventListener("changed", this.#onChanged);
+    this.#client.removeEventListener("link", this.#onLink);
+  }
+
+  /** @param {Message} last */
+  #endsAtTop(last) {
+    return this.#client.reachesTop(this.session_id, last.sort_key);
+  }
+
+  /** @param {Writes} writes */
+  #changed({ forget, messages = [], hidden = [], cleared = [], held = [] }) {
+    const ours = ({ session_id = "" }) => session_id === this.session_id;
+    const rows = messages.filter(ours);
+    const gone = new Set(hidden.filter(ours).flatMap(({ msg_ids }) => msg_ids));
+    const touched = forget || rows.length || gone.size || [...cleared, ...held].some(ours);
+    if (this.state !== "ready" || !touched) return;
+    this.#step(async () => {
+      const now = new Map(rows.map((row) => [row.msg_id, row]));
+      const mark = this.#client.contact(this.session_id)?.last_del_msg_id ?? "0";
+      const kept = this.messages
+        .filter(({ msg_id }) => !forget && !gone.has(msg_id) && compareIds(msg_id, mark) > 0)
+        .map((message) => newest(message, now.get(message.msg_id)));
+      if (!this.atNewest) return this.#show(kept, this);
+      const last = kept.at(-1);
+      if (!last || !this.#endsAtTop(last)) {
+        // Cleared, or so far behind that a hole came between: begin again at the newest.
+        const { messages: page, more } = await this.#client.history(this.session_id);
+        return this.#show(page, { more, atNewest: true });
+      }
+      const all = [...kept, ...(await this.#client.newer(this.session_id, last.sort_key))];
+      const shown = all.slice(-WINDOW_MAX);
+      return this.#show(shown, { more: this.more || shown.length < all.length, atNewest: true });
+    });
+  }
+
+  /**
+   * @param {Message[]} messages
+   * @param {{more: boolean, atNewest: boolean}} where
+   */
+  #show(messages, { more, atNewest }) {
+    this.messages = messages;
+    this.more = more;
+    this.atNewest = atNewest;
+    this.state = "ready";
+    this.dispatchEvent(new Event("changed"));
+  }
+
+  /** @param {() => Promise<unknown>} step */
+  #step(step) {
+    this.#steps = this.#steps.then(async () => {
+      if (this.#closed) return;
+      try {
+        await step();
+      } catch {
+        // The link is away. What is shown stays shown; the banner says why there is no more.
+        if (this.state === "loading") this.state = "unreachable";
+        this.dispatchEvent(new Event("changed"));
+      }
+    });
+    return this.#steps;
+  }
+}
+
+/**
+ * @param {Message} before
+ * @param {Message} [after]
+ */
+const newest = (before, after) => (after && after.version_id >= before.version_id ? after : before);

@@ -1,0 +1,225 @@
+/** Log: the messages of a chat on the screen. Keeps its place while pages come in above and changes anywhere. */
+
+import { compareIds } from "../../sdk/index.js";
+import { day, dayKey } from "../format.js";
+import { words } from "../words/index.js";
+import { arrange, h, iconButton } from "./dom.js";
+import { drawMessage, drawPending, isReadBy } from "./message.js";
+
+/** @import {Account} from "../models/account.js" */
+/** @import {Conversation} from "../models/conversation.js" */
+/** @import {Message} from "../../sdk/types.js" */
+
+/** So near to the bottom one is at the bottom. */
+const NEAR_PX = 48;
+/** So near to the top the next page is asked for. */
+const AHEAD_PX = 900;
+/** A pause that ends a run of one sender's messages. */
+const RUN_MS = 5 * 60_000;
+
+export class LogView {
+  #account;
+  #conversation;
+  /** @type {Map<string, {row: HTMLElement, shown: string}>} */
+  #rows = new Map();
+  #sticky = true;
+  #paging = false;
+  /** @type {string | null} above this one the unread begin; null while that is not known */
+  #unread_above = null;
+  #frame = 0;
+  #stop = new AbortController();
+
+  /**
+   * @param {Account} account
+   * @param {Conversation} conversation
+   */
+  constructor(account, conversation) {
+    this.#account = account;
+    this.#conversation = conversation;
+    this.rows = h("div", { class: "log-rows" });
+    this.box = h(
+      "div",
+      { class: "log", role: "log", tabindex: "0", "aria-label": words().pick, onscroll: () => this.#onScroll() },
+      this.rows,
+    );
+    this.down = iconButton("down", words().to_newest, () => this.toNewest(), { class: "icon-button to-newest", hidden: true });
+    this.element = h("div", { class: "log-frame" }, this.box, this.down);
+    const { signal } = this.#stop;
+    conversation.addEventListener("changed", () => this.#soon(), { signal });
+    account.addEventListener("changed", () => this.#soon(), { signal });
+    account.addEventListener("attended", () => this.#soon(), { signal });
+    const size = new ResizeObserver(() => this.#settle());
+    size.observe(this.box);
+    size.observe(this.rows);
+    signal.addEventListener("abort", () => size.disconnect());
+    this.#soon();
+  }
+
+  close() {
+    this.#stop.abort();
+    cancelAnimationFrame(this.#frame);
+  }
+
+  /** Back to where the newest message is. */
+  async toNewest() {
+    this.#sticky = true;
+    this.#unread_above = null;
+    if (!this.#conversation.atNewest) await this.#conversation.open();
+    this.#soon();
+  }
+
+  #soon() {
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#render();
+      this.#markRead();
+    });
+  }
+
+  #render() {
+    const before = this.#anchor();
+    arrange(this.rows, this.#wanted());
+    if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
+    else if (before?.row.isConnected) this.box.scrollTop += before.row.getBoundingClientRect().top - before.top;
+    this.#showDown();
+    this.#page();
+  }
+
+  /** The first row in sight: whatever changes, it stays where it is. */
+  #anchor() {
+    const top = this.box.getBoundingClientRect().top;
+    for (const { row } of this.#rows.values()) {
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top) return { row, top: box.top };
+    }
+    return null;
+  }
+
+  /** @returns {Node[]} */
+  #wanted() {
+    const { messages, more, state } = this.#conversation;
+    const entries = this.#conversation.atNewest ? this.#account.client.pending(this.#conversation.session_id) : [];
+    const known = new Set(messages.map(({ sender, seq_id }) => `${sender}/${seq_id}`));
+    const contact = this.#account.contact;
+    /** @type {Map<string, {row: HTMLElement, shown: string}>} */
+    const rows = new Map();
+    const keep = (/** @type {string} */ key, /** @type {string} */ shown, /** @type {() => HTMLElement} */ draw) => {
+      const had = this.#rows.get(key);
+      rows.set(key, had?.shown === shown ? had : { row: draw(), shown });
+    };
+    keep("head", `${state}${more}`, () => this.#head());
+    this.#placeUnreadLine(messages);
+    /** @type {Message | undefined} */
+    let last;
+    let line_drawn = false;
+    for (const message of messages) {
+      this.#dayLine(keep, last?.sent_at_ms, message.sent_at_ms);
+      if (!line_drawn && this.#isUnread(message)) {
+        line_drawn = true;
+        keep("unread", "", () => h("div", { class: "unread-line", role: "separator" }, h("span", {}, words().unread_line)));
+      }
+      const first = !last || last.sender !== message.sender || last.status !== "normal" || message.sent_at_ms - last.sent_at_ms > RUN_MS;
+      const read = isReadBy(message, contact?.peer_read_msg_id ?? "0");
+      keep(message.msg_id, `${message.version_id}${first}${read}`, () => drawMessage(this.#account, message, { first, read }));
+      last = message;
+    }
+    for (const [nth, entry] of entries.entries()) {
+      if (known.has(`${this.#account.uid}/${entry.seq_id}`)) continue;
+      if (!nth) this.#dayLine(keep, last?.sent_at_ms, entry.queued_at_ms);
+      const first = nth === 0 && last?.sender !== this.#account.uid;
+      keep(`seq/${entry.seq_id}`, `${entry.refused}${!!entry.said}`, () => drawPending(this.#account, entry, { first }));
+    }
+    this.#rows = rows;
+    return [...rows.values()].map(({ row }) => row);
+  }
+
+  #head() {
+    const { more, state, messages } = this.#conversation;
+    if (state === "unreachable") return h("p", { class: "log-head" }, words().unreachable);
+    if (state === "loading" || more) return h("p", { class: "log-head" }, words().loading);
+    return h("p", { class: "log-head" }, messages.length ? words().beginning : "");
+  }
+
+  /**
+   * @param {(key: string, shown: string, draw: () => HTMLElement) => void} keep
+   * @param {number | undefined} before_ms
+   * @param {number} at_ms
+   */
+  #dayLine(keep, before_ms, at_ms) {
+    if (before_ms !== undefined && dayKey(before_ms) === dayKey(at_ms)) return;
+    keep(`day/${dayKey(at_ms)}`, day(at_ms), () => h("div", { class: "day-line", role: "separator" }, h("span", {}, day(at_ms))));
+  }
+
+  /**
+   * The line stands where the unread began when one came in, and stays there until one is in the picture again.
+   * @param {Message[]} messages
+   */
+  #placeUnreadLine(messages) {
+    const contact = this.#account.contact;
+    if (this.#unread_above !== null || !contact?.unread || !messages.length) return;
+    this.#unread_above = contact.last_read_msg_id;
+  }
+
+  /** @param {Message} message */
+  #isUnread({ msg_id, sender, status }) {
+    const unread = this.#unread_above !== null && sender !== this.#account.uid && status === "normal";
+    return unread && compareIds(msg_id, /** @type {string} */ (this.#unread_above)) > 0;
+  }
+
+  // Scrolling.
+
+  #onScroll() {
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    this.#sticky = this.#conversation.atNewest && scrollHeight - scrollTop - clientHeight < NEAR_PX;
+    this.#showDown();
+    this.#page();
+    this.#markRead();
+  }
+
+  /** The size changed, of the box or of what is in it (a picture came): at the bottom stays at the bottom. */
+  #settle() {
+    if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
+    this.#page();
+  }
+
+  #showDown() {
+    this.down.hidden = this.#sticky || (this.#conversation.atNewest && this.box.scrollHeight <= this.box.clientHeight + NEAR_PX);
+  }
+
+  async #page() {
+    if (this.#paging || this.#conversation.state !== "ready" || !this.box.clientHeight) return;
+    const { scrollTop, scrollHeight, clientHeight } = this.box;
+    const up = scrollTop < AHEAD_PX && this.#conversation.more;
+    const down = !this.#conversation.atNewest && scrollHeight - scrollTop - clientHeight < AHEAD_PX;
+    if (!up && !down) return;
+    this.#paging = true;
+    const before = this.#conversation.messages.length;
+    const first = this.#conversation.messages[0]?.msg_id;
+    await (up ? this.#conversation.older() : this.#conversation.newer());
+    this.#paging = false;
+    // Where nothing came, the link is away: asked again when somebody scrolls.
+    const { messages } = this.#conversation;
+    if (messages.length !== before || messages[0]?.msg_id !== first) this.#soon();
+  }
+
+  /** What stands in the picture of somebody who looks is read. */
+  #markRead() {
+    const contact = this.#account.contact;
+    if (!this.#account.attended || !this.#sticky || !contact?.unread || !this.#conversation.atNewest) return;
+    const newest = this.#conversation.messages.findLast(({ sender }) => sender !== this.#account.uid);
+    if (!newest || compareIds(newest.msg_id, contact.last_read_msg_id) <= 0) return;
+    if (this.#read === newest.msg_id) return;
+    this.#read = newest.msg_id;
+    this.#account.client.read(contact.session_id, newest.msg_id).catch(() => (this.#read = ""));
+  }
+
+  #read = "";
+
+  /** Somebody answered: what came before is no longer new to him. */
+  answered() {
+    this.#unread_above = null;
+    this.#sticky = true;
+    if (!this.#conversation.atNewest) this.toNewest();
+    this.#soon();
+  }
+}

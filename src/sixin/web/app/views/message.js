@@ -1,0 +1,121 @@
+/** Message: one line of a chat: a bubble, a notice of something taken back, or one that is still on its way. */
+
+import { compareIds } from "../../sdk/index.js";
+import { fullTime, preview, timeOfDay } from "../format.js";
+import { nameOf } from "../models/names.js";
+import { whyNot, words } from "../words/index.js";
+import { attempt } from "./contact_actions.js";
+import { drawContent } from "./content.js";
+import { h, icon, iconButton } from "./dom.js";
+import { openMenu } from "./menu.js";
+
+/** @import {Account} from "../models/account.js" */
+/** @import {Entry, Message} from "../../sdk/types.js" */
+
+/** How long a message may be taken back; the server decides, this only hides what is surely too late. */
+const RECALL_WINDOW_MS = 120_000;
+
+/**
+ * @param {Account} account
+ * @param {Message} message
+ * @param {{first: boolean, read: boolean}} place `first` of a run by one sender; `read` by the peer
+ */
+export function drawMessage(account, message, { first, read }) {
+  const mine = message.sender === account.uid;
+  if (message.status !== "normal" || !message.content) return drawNotice(account, message);
+  if (message.content.type === "tips") return h("div", { class: "notice" }, String(message.content.text));
+  const state = mine ? icon(read ? "read" : "sent", read ? words().state_read : words().state_sent) : null;
+  const bubble = h(
+    "div",
+    { class: `bubble kind-${message.content.type}` },
+    drawContent(message.content),
+    h("span", { class: "meta" }, h("time", { title: fullTime(message.sent_at_ms) }, timeOfDay(message.sent_at_ms)), state),
+  );
+  const more = iconButton("more", words().actions, () => openMenu(more, choicesFor(account, message)), {
+    class: "icon-button message-more",
+    "aria-haspopup": "menu",
+  });
+  const row = h("div", { class: `message ${mine ? "is-mine" : ""} ${first ? "is-first" : ""}` }, bubble, more);
+  row.addEventListener("contextmenu", (event) => {
+    if (/** @type {Element} */ (event.target).closest("a")) return;
+    event.preventDefault();
+    openMenu(more, choicesFor(account, message), { x: event.clientX, y: event.clientY });
+  });
+  const who = mine ? words().you : nameOf(message.sender);
+  return named(row, `${who}: ${preview(message, account.uid, who)}, ${timeOfDay(message.sent_at_ms)}`);
+}
+
+/**
+ * @param {Account} account
+ * @param {Message} message
+ */
+function drawNotice(account, message) {
+  const text = h("span", {}, preview(message, account.uid, nameOf(message.sender)));
+  const remove = iconButton("close", words().delete_me, () => attempt(account.client.delete(message, "me")));
+  return h("div", { class: "notice" }, text, remove);
+}
+
+/**
+ * @param {Account} account
+ * @param {Entry & {said?: Message}} entry
+ * @param {{first: boolean}} place
+ */
+export function drawPending({ client, uid }, entry, { first }) {
+  const { refused, reason, said, body, queued_at_ms } = entry;
+  const state = refused ? icon("failed", words().state_failed) : said ? icon("sent", words().state_sent) : icon("clock", words().state_pending);
+  const bubble = h(
+    "div",
+    { class: `bubble kind-${body.content.type}` },
+    drawContent(body.content),
+    h("span", { class: "meta" }, h("time", {}, timeOfDay(queued_at_ms)), state),
+  );
+  const failure =
+    refused &&
+    h(
+      "div",
+      { class: "failure", title: reason },
+      h("span", {}, `${words().state_failed}: ${whyNot(refused)}`),
+      h("button", { type: "button", onclick: () => attempt(client.retry(entry)) }, words().retry),
+      h("button", { type: "button", onclick: () => attempt(client.discard(entry)) }, words().discard),
+    );
+  const row = h("div", { class: `message is-mine is-pending ${refused ? "is-failed" : ""} ${first ? "is-first" : ""}` }, bubble, failure);
+  const told = refused ? words().state_failed : words().state_pending;
+  return named(row, `${words().you}: ${preview({ status: "normal", content: body.content, sender: uid }, uid, "")}, ${told}`);
+}
+
+/**
+ * @param {HTMLElement} row
+ * @param {string} name
+ */
+function named(row, name) {
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-label", name);
+  return row;
+}
+
+/**
+ * @param {Account} account
+ * @param {Message} message
+ */
+function choicesFor({ client, uid }, message) {
+  const all = words();
+  const { content, sender, sent_at_ms } = message;
+  const mine = sender === uid;
+  const choices = [];
+  if (content?.type === "text") {
+    choices.push({ name: all.copy, act: () => attempt(navigator.clipboard.writeText(String(content.text))) });
+  }
+  if (mine && Date.now() - sent_at_ms < RECALL_WINDOW_MS) {
+    choices.push({ name: all.recall, act: () => attempt(client.recall(message)) });
+  }
+  choices.push({ name: all.delete_me, danger: true, act: () => attempt(client.delete(message, "me")) });
+  if (mine) choices.push({ name: all.delete_all, danger: true, act: () => attempt(client.delete(message, "all")) });
+  return choices;
+}
+
+/**
+ * What a drawn message depends on: the same text, the same picture.
+ * @param {Message} message
+ * @param {string} peer_read_msg_id
+ */
+export const isReadBy = (message, peer_read_msg_id) => compareIds(message.msg_id, peer_read_msg_id) <= 0;

@@ -1,0 +1,485 @@
+/**
+ * Client: what an application talks to. It shows the copy at once, whatever the link does, and lets the keeper (in
+ * this tab or another) do the work. Its events: `changed`, `link`, `typing`, `refused`, and for those who look inside
+ * `asked` and `frame`.
+ */
+
+import { Heads } from "./heads.js";
+import { topOf } from "./held.js";
+import { pairSessionId } from "./ids.js";
+import { Keeper } from "./keeper.js";
+import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
+import { ceilingAbove, covers, floorBelow } from "./ranges.js";
+import { nextSeqId } from "./seq.js";
+import { IndexedDbStore } from "./store/indexeddb.js";
+import { MemoryStore } from "./store/memory.js";
+import { Tabs } from "./tabs.js";
+
+/** @import {Content, Entry, Held, Kind, Message, Store, Writes} from "./types.js" */
+/** @import {LinkOptions, LinkState} from "./link.js" */
+
+/**
+ * @typedef {object} ClientOptions
+ * @property {string} url of the server
+ * @property {string} token or what gets one (`refresh`)
+ * @property {() => string | Promise<string>} [refresh] a fresh token, asked for at every connect
+ * @property {string} [uid] whose; read from the token otherwise
+ * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one
+ * @property {string} [device] a name that tells two copies in one browser apart
+ * @property {LinkOptions["transport"]} [transport] makes the WebSocket
+ */
+
+/**
+ * Connect and keep a copy; returns as soon as what was kept before can be shown.
+ * @param {ClientOptions} options
+ */
+export async function connect(options) {
+  const client = new Client(options);
+  await client.start();
+  return client;
+}
+
+export class Client extends EventTarget {
+  #options;
+  /** @type {Store} */
+  #store;
+  /** @type {Keeper | null} */
+  #keeper = null;
+  /** @type {Tabs | null} */
+  #tabs = null;
+  #heads = new Heads();
+  /** @type {Map<string, Entry & {said?: Message}>} those to be said by `seq_id`, the others by `number` */
+  #entries = new Map();
+  #last_seq_id = 0;
+  /** @type {string | null} */
+  #chat = null;
+  #hurry = () => this.hurry();
+
+  /** @param {ClientOptions} options */
+  constructor(options) {
+    super();
+    this.#options = options;
+    this.me = options.uid ?? uidOf(options.token);
+    /** @type {LinkState} */
+    this.link = "connecting";
+    this.retry_at_ms = 0;
+    this.name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
+    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
+    this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
+  }
+
+  async start() {
+    this.#takeState(await this.#store.load());
+    globalThis.addEventListener?.("online", this.#hurry);
+    if (this.lasting && Tabs.possible) {
+      this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
+      this.#catchUp();
+    } else {
+      await this.#lead();
+    }
+  }
+
+  /** Let go of the link; the copy stays. */
+  async close() {
+    globalThis.removeEventListener?.("online", this.#hurry);
+    if (this.#tabs) await this.#tabs.close();
+    else await this.#keeper?.stop();
+    this.#store.close();
+  }
+
+  /** Forget the copy: on this device nothing of it is left. */
+  async forget() {
+    await this.#keeper?.stop();
+    await this.#store.clear();
+    await this.close();
+  }
+
+  /** Try to connect now rather than when the wait is over. */
+  hurry() {
+    this.#ask("hurry").catch(ignore);
+  }
+
+  // What is held.
+
+  /** Whether this tab has the connection. */
+  get leads() {
+    return this.#keeper !== null;
+  }
+
+  /** The conversation list, in its order. */
+  get contacts() {
+    return this.#heads.listed;
+  }
+
+  /** @param {string} session_id */
+  contact(session_id) {
+    return this.#heads.contacts.get(session_id) ?? null;
+  }
+
+  get contact_version() {
+    return this.#heads.contact_version;
+  }
+
+  /**
+   * @param {string} session_id
+   * @returns {Held | null}
+   */
+  held(session_id) {
+    return this.#heads.held.get(session_id) ?? null;
+  }
+
+  /** The number on the badge: over the contacts that are neither muted nor deleted. */
+  get unread_total() {
+    return this.#heads.unread_total;
+  }
+
+  /**
+   * Messages on their way, as written. One with `said` is known to the server and not yet to the copy.
+   * @param {string} session_id
+   */
+  pending(session_id) {
+    const sends = [...this.#entries.values()].filter((one) => one.kind === "send" && one.session_id === session_id);
+    return sends.sort((one, other) => one.seq_id - other.seq_id);
+  }
+
+  /**
+   * A page of history, oldest first: the newest one, or the one below a sort_key. What is held comes at once; what is
+   * not is pulled. Where that cannot be done it ends early with `more`, or rejects with `unavailable` when there is
+   * nothing to show: it never passes over a hole.
+   * @param {string} session_id
+   * @param {{before_sort_key?: number, limit?: number}} [options]
+   * @returns {Promise<{messages: Message[], more: boolean}>}
+   */
+  async history(session_id, { before_sort_key, limit = PAGE_MESSAGES_DEFAULT } = {}) {
+    if (!this.held(session_id)) await this.#ask("open", session_id);
+    /** @type {Message[]} */
+    let found = [];
+    let high = (before_sort_key ?? this.#top(session_id) + 1) - 1;
+    for (;;) {
+      const floor = high < 1 ? 0 : floorBelow(this.held(session_id)?.ranges ?? [], high);
+      if (floor !== null) {
+        found = [...(await this.#store.page(session_id, floor, high, limit - found.length)), ...found];
+        if (floor === 0 || found.length >= limit) return { messages: found, more: found.length >= limit };
+        high = floor - 1;
+      }
+      try {
+        await this.#ask("older", session_id, high + 1, limit);
+      } catch (error) {
+        if (found.length) return { messages: found, more: true };
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * The held page above a sort_key, oldest first: empty where what follows is not held.
+   * @param {string} session_id
+   * @param {number} after_sort_key
+   */
+  async newer(session_id, after_sort_key) {
+    const ceiling = ceilingAbove(this.held(session_id)?.ranges ?? [], after_sort_key);
+    if (ceiling === null || ceiling <= after_sort_key) return [];
+    return this.#store.page(session_id, after_sort_key + 1, ceiling, Number.MAX_SAFE_INTEGER);
+  }
+
+  /**
+   * Whether nothing that is known of lies between a sort_key and the newest message held.
+   * @param {string} session_id
+   * @param {number} sort_key
+   */
+  reachesTop(session_id, sort_key) {
+    return ceilingAbove(this.held(session_id)?.ranges ?? [], sort_key) === this.#top(session_id);
+  }
+
+  /**
+   * Every message in the store, shown or not, for those who look inside.
+   * @param {string} session_id
+   */
+  kept(session_id) {
+    return this.#store.page(session_id, 0, Number.MAX_SAFE_INTEGER, 1_000);
+  }
+
+  // What a person does.
+
+  /**
+   * Somebody looks at this session from now on: it is held, and checked now and then.
+   * @param {string} session_id
+   */
+  enter(session_id) {
+    if (this.#chat) this.#ask("chatClosed", this.#chat).catch(ignore);
+    this.#chat = session_id;
+    this.#ask("chatOpened", session_id).catch(ignore);
+  }
+
+  /** Back in the list. */
+  leave() {
+    if (this.#chat) this.#ask("chatClosed", this.#chat).catch(ignore);
+    this.#chat = null;
+  }
+
+  /** Somebody looks at the list: make sure of it. */
+  listEntered() {
+    this.#ask("listEntered").catch(ignore);
+  }
+
+  /**
+   * Say something: to a user, or in a session. It is in `pending` when this returns, and leaves when the link allows.
+   * @param {{to?: string, session_id?: string}} where
+   * @param {Content | string} content a string is a text
+   * @returns {{session_id: string, seq_id: number}} by which it can be told until the server knows it
+   */
+  send(where, content) {
+    const session_id = where.session_id ?? pairSessionId(this.me, where.to ?? "");
+    const seq_id = nextSeqId(this.#last_seq_id, Date.now(), Math.random());
+    const body = { content: typeof content === "string" ? { type: "text", text: content } : content };
+    const kind = /** @type {Kind} */ ("send");
+    const entry = { number: 0, session_id, kind, body, queued_at_ms: Date.now(), seq_id, refused: "", reason: "" };
+    this.#changed({ entries: [entry] });
+    const failed = (/** @type {any} */ { code, message }) =>
+      this.#changed({ entries: [{ ...entry, refused: code ?? "unavailable", reason: message }] });
+    this.#ask("queue", { session_id, kind, body, seq_id }).catch(failed);
+    return { session_id, seq_id };
+  }
+
+  /** @param {Entry} entry */
+  retry(entry) {
+    if (entry.number) return this.#ask("retry", entry.number);
+    const { session_id, kind, body, seq_id } = entry;
+    this.#changed({ entries: [{ ...entry, refused: "" }] });
+    return this.#ask("queue", { session_id, kind, body, seq_id });
+  }
+
+  /** @param {Entry} entry */
+  async discard(entry) {
+    if (entry.number) await this.#ask("discard", entry.number);
+    else this.#entries.delete(keyOf(entry)) && this.#dispatch("changed", {});
+  }
+
+  /**
+   * Any operation of the server that cannot wait; its rows are taken into the copy. Rejects with a `SixinError`.
+   * @param {string} op
+   * @param {Record<string, unknown>} body
+   */
+  operate(op, body) {
+    return this.#ask("operate", op, body);
+  }
+
+  /** @param {Message} message */
+  recall({ session_id, msg_id }) {
+    return this.operate("recall", { session_id, msg_id });
+  }
+
+  /**
+   * @param {Message} message
+   * @param {"me" | "all"} scope
+   */
+  delete({ session_id, msg_id }, scope) {
+    return this.#queue(session_id, "delete", { msg_ids: [msg_id], scope });
+  }
+
+  /**
+   * Clear everything up to a message: named, so that what comes meanwhile stays.
+   * @param {string} session_id
+   * @param {string} [up_to_msg_id] the newest that is known of, if it is left out
+   */
+  async clear(session_id, up_to_msg_id = this.contact(session_id)?.last_msg_id ?? "0") {
+    if (up_to_msg_id !== "0") await this.#queue(session_id, "clear", { up_to_msg_id });
+  }
+
+  /** @param {string} session_id */
+  deleteContact(session_id) {
+    return this.operate("delete_contact", { session_id });
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {string} msg_id
+   */
+  read(session_id, msg_id) {
+    return this.#queue(session_id, "read", { msg_id });
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {boolean} pinned
+   */
+  pin(session_id, pinned) {
+    return this.#queue(session_id, "pin", { pinned });
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {boolean} muted
+   */
+  mute(session_id, muted) {
+    return this.#queue(session_id, "mute", { muted });
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {string[]} labels
+   */
+  label(session_id, labels) {
+    return this.#queue(session_id, "label", { labels });
+  }
+
+  /** @param {string} session_id */
+  typing(session_id) {
+    return this.operate("typing", { session_id }).catch(ignore);
+  }
+
+  // Inside.
+
+  /**
+   * @param {string} session_id
+   * @param {Kind} kind
+   * @param {Record<string, any>} body
+   */
+  #queue(session_id, kind, body) {
+    return this.#ask("queue", { session_id, kind, body });
+  }
+
+  /**
+   * @param {string} method
+   * @param {...any} args
+   * @returns {Promise<any>}
+   */
+  #ask(method, ...args) {
+    if (this.#tabs) return this.#tabs.ask(method, ...args);
+    return /** @type {any} */ (this.#keeper)[method](...args);
+  }
+
+  /** @param {string} session_id */
+  #top(session_id) {
+    const held = this.held(session_id);
+    return held ? topOf(held).high : 0;
+  }
+
+  async #lead() {
+    const { url, token, refresh, transport } = this.#options;
+    const keeper = new Keeper({
+      me: this.me,
+      store: this.#store,
+      link: { url, token: refresh ?? (() => token), device_id: this.#deviceId(), transport },
+      tell: (event) => this.#told(event),
+    });
+    await keeper.start();
+    this.#keeper = keeper;
+    return { hands: /** @type {any} */ (keeper), stop: () => keeper.stop() };
+  }
+
+  /** @param {any} event */
+  #told(event) {
+    // Frames and asks are for those who look inside the tab that has the link.
+    if (this.#tabs && event.event !== "frame" && event.event !== "asked") this.#tabs.tell(event);
+    this.#heard(event);
+  }
+
+  /** @param {any} event */
+  #heard(event) {
+    if (event.event === "changed") {
+      this.#changed(event.writes, event.said);
+    } else if (event.event === "link") {
+      this.link = event.state;
+      this.retry_at_ms = Date.now() + event.retry_in_ms;
+      this.#dispatch("link", event);
+    } else if (event.event === "led") {
+      this.#catchUp();
+    } else {
+      this.#dispatch(event.event, event);
+    }
+  }
+
+  /** What was told before this tab listened. */
+  async #catchUp() {
+    try {
+      const { state, retry_in_ms } = await this.#ask("greeting");
+      this.#heard({ event: "link", state, retry_in_ms });
+      if (!this.leads) this.#takeState(await this.#store.load());
+      if (this.#chat) await this.#ask("chatOpened", this.#chat);
+      this.#dispatch("changed", {});
+    } catch {
+      // Nobody keeps the copy yet: whoever will says so.
+    }
+  }
+
+  /** @param {import("./types.js").State} state */
+  #takeState(state) {
+    this.#heads = new Heads(state);
+    this.#entries.clear();
+    this.#takeEntries(state.entries);
+  }
+
+  /**
+   * @param {Writes} writes
+   * @param {Message} [said]
+   */
+  #changed(writes, said) {
+    this.#heads.take(writes);
+    this.#takeEntries(writes.entries ?? []);
+    for (const number of writes.settled ?? []) {
+      for (const [key, entry] of this.#entries) if (entry.number === number) this.#settled(key, entry, said);
+    }
+    for (const [key, { said: message }] of this.#entries) if (message && this.#shows(message)) this.#entries.delete(key);
+    this.#dispatch("changed", writes);
+  }
+
+  /** @param {Entry[]} entries */
+  #takeEntries(entries) {
+    for (const entry of entries) {
+      // Under another `seq_id` it is still the same entry.
+      for (const [key, { number }] of this.#entries) if (number && number === entry.number) this.#entries.delete(key);
+      this.#entries.set(keyOf(entry), entry);
+      this.#last_seq_id = Math.max(this.#last_seq_id, entry.seq_id);
+    }
+  }
+
+  /**
+   * It stays in sight under its `seq_id` until the copy has caught up with it.
+   * @param {string} key
+   * @param {Entry} entry
+   * @param {Message} [said]
+   */
+  #settled(key, entry, said) {
+    if (said && entry.kind === "send" && !this.#shows(said)) this.#entries.set(key, { ...entry, said });
+    else this.#entries.delete(key);
+  }
+
+  /** @param {Message} message */
+  #shows({ session_id, sort_key }) {
+    const held = this.held(session_id);
+    return !held || covers(held.ranges, sort_key);
+  }
+
+  /** One name for each copy, so that the server can tell a user's devices apart. */
+  #deviceId() {
+    if (!this.lasting || typeof localStorage === "undefined") return crypto.randomUUID();
+    const key = `${this.name}/device_id`;
+    const device_id = localStorage.getItem(key) ?? crypto.randomUUID();
+    localStorage.setItem(key, device_id);
+    return device_id;
+  }
+
+  /**
+   * @param {string} name
+   * @param {unknown} detail
+   */
+  #dispatch(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+const ignore = () => {};
+
+/** @param {Entry} entry */
+const keyOf = ({ session_id, seq_id, number }) => (seq_id ? `${session_id}/${seq_id}` : String(number));
+
+/**
+ * Whose token it is, as it says itself; the server checks.
+ * @param {string} token a JWT
+ * @returns {string}
+ */
+export function uidOf(token) {
+  const payload = token.split(".")[1] ?? "";
+  return String(JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/"))).sub);
+}

@@ -1,0 +1,129 @@
+/**
+ * Tabs: several pages of one user share one connection and one store. A Web Lock says who keeps the copy; the others
+ * ask through a BroadcastChannel. When the keeper's tab closes, the lock goes on to the next one, and what was not
+ * answered is asked again: every request may be made twice.
+ */
+
+import { SixinError } from "./errors.js";
+import { ANSWER_TIMEOUT_MS } from "./link.js";
+
+/** @typedef {{[method: string]: (...args: any[]) => any}} Hands what the keeper does for others */
+
+/**
+ * @typedef {object} Lead
+ * @property {Hands} hands
+ * @property {() => Promise<void>} stop
+ */
+
+export class Tabs {
+  #channel;
+  #lead;
+  #heard;
+  #release = () => {};
+  /** @type {Lead | null} */
+  #leading = null;
+  /** @type {Map<string, {method: string, args: any[], resolve: (answer: any) => void, reject: (error: Error) => void, timer: any}>} */
+  #waiting = new Map();
+
+  /**
+   * @param {string} name of the copy: the same in every tab that shares it
+   * @param {() => Promise<Lead>} lead take over; called when this tab holds the lock
+   * @param {(event: any) => void} heard what the keeper's tab tells; `{event: "led"}` when there is a new one
+   */
+  constructor(name, lead, heard) {
+    this.#lead = lead;
+    this.#heard = heard;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.onmessage = ({ data }) => this.#received(data);
+    navigator.locks.request(name, () => this.#takeOver()).catch(() => {});
+  }
+
+  static get possible() {
+    return typeof BroadcastChannel === "function" && !!globalThis.navigator?.locks;
+  }
+
+  get leads() {
+    return this.#leading !== null;
+  }
+
+  /**
+   * Tell every other tab.
+   * @param {unknown} event
+   */
+  tell(event) {
+    this.#channel.postMessage({ event });
+  }
+
+  /**
+   * Ask whoever keeps the copy: this tab or another one, now or when there is one.
+   * @param {string} method
+   * @param {...any} args
+   * @returns {Promise<any>}
+   */
+  ask(method, ...args) {
+    if (this.#leading) return Promise.resolve(this.#leading.hands[method](...args));
+    const id = crypto.randomUUID();
+    return new Promise((resolve, reject) => {
+      const late = new SixinError("unavailable", "No tab answered.");
+      const timer = setTimeout(() => this.#waiting.delete(id) && reject(late), ANSWER_TIMEOUT_MS);
+      this.#waiting.set(id, { method, args, resolve, reject, timer });
+      this.#channel.postMessage({ ask: id, method, args });
+    });
+  }
+
+  async close() {
+    const leading = this.#leading;
+    this.#leading = null;
+    await leading?.stop();
+    this.#release();
+    this.#channel.close();
+  }
+
+  async #takeOver() {
+    this.#leading = await this.#lead();
+    this.#heard({ event: "led" });
+    this.tell({ event: "led" });
+    for (const [id, { method, args }] of this.#waiting) this.#answer(id, method, args, (answer) => this.#settle(answer));
+    await new Promise((resolve) => (this.#release = () => resolve(undefined)));
+  }
+
+  /** @param {any} said */
+  #received(said) {
+    if (said.event) {
+      // Whoever asked the tab that is gone asks the one that came.
+      if (said.event.event === "led") {
+        for (const [id, { method, args }] of this.#waiting) this.#channel.postMessage({ ask: id, method, args });
+      }
+      this.#heard(said.event);
+    } else if (said.ask && this.#leading) {
+      this.#answer(said.ask, said.method, said.args, (answer) => this.#channel.postMessage(answer));
+    } else if (said.answer) {
+      this.#settle(said);
+    }
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} method
+   * @param {any[]} args
+   * @param {(answer: any) => void} reply
+   */
+  async #answer(id, method, args, reply) {
+    try {
+      reply({ answer: id, ok: await this.#leading?.hands[method](...args) });
+    } catch (error) {
+      const { code = "internal", message, retry_after_ms } = /** @type {any} */ (error);
+      reply({ answer: id, error: { code, message, retry_after_ms } });
+    }
+  }
+
+  /** @param {any} said */
+  #settle({ answer, ok, error }) {
+    const waiting = this.#waiting.get(answer);
+    if (!waiting) return;
+    this.#waiting.delete(answer);
+    clearTimeout(waiting.timer);
+    if (error) waiting.reject(new SixinError(error.code, error.message, error.retry_after_ms));
+    else waiting.resolve(ok);
+  }
+}
