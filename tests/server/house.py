@@ -137,13 +137,11 @@ class House:
         listener: Listener,
         clock: Clock,
         client: aiohttp.ClientSession,
-        sockets: aiohttp.ClientSession,
     ) -> None:
         self.node = node
         self.listener = listener
         self.clock = clock
         self.client = client
-        self._sockets = sockets
         self.url = f"http://127.0.0.1:{listener.port}"
         self._devices: dict[int, Device] = {}
         self._opened: list[aiohttp.ClientWebSocketResponse] = []
@@ -155,8 +153,7 @@ class House:
         self, *, token: str | None = None, origin: str | None = None, offered: bool = True, query: str = ""
     ) -> Device:
         """A connection that has said nothing yet; with the token in its header, if one is given."""
-        # A session of its own: only the first request of a connection can upgrade it.
-        socket = await self._sockets.ws_connect(
+        socket = await self.client.ws_connect(
             f"{self.url}/v1/ws?{query}",
             protocols=("sixin.v1.json",) if offered else (),
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
@@ -235,11 +232,8 @@ async def open_house(
     try:
         listener = await open_door(node, demo=demo)
         try:
-            async with (
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client,
-                aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as sockets,
-            ):
-                house = House(node, listener, clock, client, sockets)
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+                house = House(node, listener, clock, client)
                 try:
                     yield house
                 finally:

@@ -35,8 +35,8 @@ async def served(store: MemoryStore, **settings: float) -> AsyncIterator[tuple[H
     )  # fmt: skip
     ready: asyncio.Future[Listener] = asyncio.get_running_loop().create_future()
     running = asyncio.create_task(serve(node, ready.set_result))
-    async with aiohttp.ClientSession() as client, aiohttp.ClientSession() as sockets:
-        house = House(node, await ready, Clock(), client, sockets)
+    async with aiohttp.ClientSession() as client:
+        house = House(node, await ready, Clock(), client)
         try:
             yield house, running
         finally:

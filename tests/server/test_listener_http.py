@@ -83,13 +83,30 @@ async def test_the_websocket_path_without_an_upgrade_says_what_to_do(head: bytes
 
 
 @on_both_loops
-async def test_an_upgrade_on_a_kept_alive_connection_is_sent_to_a_new_one() -> None:
+async def test_an_upgrade_on_a_kept_alive_connection_is_taken_as_on_a_new_one(caplog: pytest.LogCaptureFixture) -> None:
+    async with a_house() as house, a_connection(house.port) as client:
+        for _ in range(3):
+            client.send(post("/count", b"x"))
+            assert (await client.answer())[0] == 200
+        client.send(upgrade_head(x_long="v" * 3_000))
+        head = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), 5)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        for size in (2, 2_000):
+            client.send(text(b"a" * size))
+            echoed = await asyncio.wait_for(client.reader.readexactly(size + (2 if size < 126 else 4)), 5)
+            assert echoed.endswith(b"a" * size)
+        assert house.listener.connections == 1
+    assert caplog.text == ""
+
+
+@on_both_loops
+async def test_a_bad_upgrade_on_a_kept_alive_connection_is_refused_as_on_a_new_one() -> None:
     async with a_house() as house, a_connection(house.port) as client:
         client.send(post("/count", b"x"))
         assert (await client.answer())[0] == 200
-        client.send(upgrade_head())
+        client.send(upgrade_head(sec_websocket_key="short"))
         status, headers, body = await client.answer()
-        assert (status, headers["connection"], error_code(body)) == (426, "close", "bad_request")
+        assert (status, headers["connection"], error_code(body)) == (400, "close", "bad_request")
         assert await client.end() == b""
 
 

@@ -48,7 +48,7 @@ HEAD_END: Final = b"\r\n\r\n"
 TELL_TO_UPGRADE: Final = refusal(
     HTTPStatus.UPGRADE_REQUIRED,
     "bad_request",
-    f"{WEBSOCKET_PATH} is a WebSocket: upgrade with the first request of a new connection",
+    f"{WEBSOCKET_PATH} is a WebSocket: ask for the upgrade",
     ("Upgrade", "websocket"),
 )
 
@@ -121,7 +121,7 @@ class Listener:
         self._runner = web.AppRunner(http)
         await self._runner.setup()
         try:
-            self._http = HttpServer(cast("web.Server", self._runner.server).request_handler, self.limits)
+            self._http = HttpServer(cast("web.Server", self._runner.server).request_handler, self)
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: FirstRequest(self),
                 host,
@@ -186,6 +186,21 @@ class Listener:
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
+
+    def take_from_http(self, request: web.BaseRequest) -> None:
+        """An upgrade on a kept-alive connection, as proxies and clients with a pool of connections ask for it."""
+        protocol, transport = request.protocol, request.transport
+        if transport is None:
+            return
+        lines = [f"{request.method} {request.raw_path} HTTP/{request.version.major}.{request.version.minor}".encode()]
+        lines += [name + b": " + value for name, value in request.raw_headers]
+        # For aiohttp the connection is lost: it lets go of it, and must not close it.
+        protocol.transport = None
+        protocol.connection_lost(None)
+        first = FirstRequest(self)
+        transport.set_protocol(first)
+        first.connection_made(transport)
+        first.data_received(b"\r\n".join(lines) + HEAD_END)
 
     def decide(self, request: UpgradeRequest) -> UpgradeDecision:
         try:
@@ -304,13 +319,16 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 class HttpServer(web.Server):
     """The plain HTTP side: the application behind our limits, and its open connections counted."""
 
-    def __init__(self, handler: Handler, limits: ListenerLimits) -> None:
+    def __init__(self, handler: Handler, listener: Listener) -> None:
         async def outside_websocket(request: web.BaseRequest) -> web.StreamResponse:
-            # Only the first request of a connection can upgrade it; here it comes later, or without Upgrade.
-            if request.path == WEBSOCKET_PATH:
+            if request.path != WEBSOCKET_PATH:
+                return await handler(request)
+            if request.method != "GET" or "Upgrade" not in request.headers:
                 return _tell_to_upgrade()
-            return await handler(request)
+            listener.take_from_http(request)
+            return web.Response()  # goes nowhere: aiohttp has no connection any more
 
+        limits = listener.limits
         loop = asyncio.get_running_loop()
 
         # Any: aiohttp hands us its own parts for its own class; their types are not exported.
