@@ -13,10 +13,20 @@ TRANSCRIPT = ROOT / "src/sixin/server/gateway/reference" / examples.TRANSCRIPT_F
 
 def main() -> None:
     """Write the files."""
-    recorded = msgspec.json.encode(asyncio.run(play("socket")))
-    TRANSCRIPT.write_bytes(msgspec.json.format(recorded, indent=1) + b"\n")
+    TRANSCRIPT.write_bytes(_by_lines(asyncio.run(play("socket"))))
     for path, text in PAGES.items():
         path.write_text(text(), "utf-8")
+
+
+def _by_lines(transcript: examples.Transcript) -> bytes:
+    """As JSON with one step a line: a change shows as the lines that changed."""
+    encode = msgspec.json.encode
+    return b'{"hello":%b,\n"steps":[\n%b\n],\n"notices":%b,\n"admin":%b}\n' % (
+        encode(transcript.hello),
+        b",\n".join([encode(step) for step in transcript.steps]),
+        encode(transcript.notices),
+        encode(transcript.admin),
+    )
 
 
 if __name__ == "__main__":
