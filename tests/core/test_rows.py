@@ -10,6 +10,7 @@ from sixin.core.ids import MsgId, Slot, Tick, Uid, pair_session_id, slot_of
 from sixin.core.rows import (
     NO_CHANGES,
     Changes,
+    ContactKey,
     Keys,
     Loaded,
     PreviewWithout,
@@ -164,3 +165,20 @@ def test_rows_of_all_kinds_are_found_where_they_were_put() -> None:
     rows.put(Changes(slots=(SlotHead(Slot(7), Tick(9)),), profiles=(Profile(BOB),)))
     assert rows.slots[Slot(7)].last_tick == 9
     assert rows.profiles[BOB] == Profile(BOB)
+
+
+def test_a_preview_may_be_left_out_only_where_nothing_but_sends_touch_the_line() -> None:
+    both = {(ANN, SESSION), (BOB, SESSION)}
+    cases: list[tuple[list[Command], set[ContactKey]]] = [
+        ([send(ANN, BOB), send(BOB, ANN)], both),
+        ([send(ANN, BOB), commands.Pin(ANN, SESSION, True)], {(BOB, SESSION)}),
+        ([commands.Pin(ANN, SESSION, True), send(ANN, BOB)], {(BOB, SESSION)}),
+        ([commands.Pin(ANN, SESSION, True), send(ANN, BOB), send(ANN, BOB)], {(BOB, SESSION)}),
+        ([send(ANN, BOB), commands.Recall(ANN, SESSION, ONE), send(ANN, BOB)], set()),
+    ]
+    for batch, replaced in cases:
+        keys = Keys()
+        for command in batch:
+            add_keys(keys, command, Policy())
+        assert keys.contacts == both
+        assert keys.replaced == replaced, "a send may turn out to be a retry: then the next command needs the preview"
