@@ -72,6 +72,9 @@ WRITER_QUEUE_MAX: Final = 20_000
 READS_WAITING_MAX: Final = 10_000
 """Reads waiting for the store. Past it a caller is told `unavailable`."""
 
+REVOCATIONS_POLL_S: Final = 5.0
+"""How often a node that shares its database looks for revoked tokens: the bound when the bus loses the notice."""
+
 STORE_TIMEOUT_S: Final = 30.0
 """A store that has not answered by then is taken for dead."""
 

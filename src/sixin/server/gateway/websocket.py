@@ -191,6 +191,11 @@ class Conversation:
         self._behind = waiting_bytes > CONNECTION_ANSWERS_BYTES_MAX
         self._release_soon()
 
+    def revoke(self, tokens_from_s: int) -> None:
+        """The tokens of this user that were issued before this time are not believed any more."""
+        if self._identity is not None and self._identity.issued_at_s < tokens_from_s:
+            self.say_bye("revoked")
+
     def say_bye(self, code: str) -> None:
         """Say why, and close."""
         socket = self._socket
@@ -296,6 +301,7 @@ class Conversation:
             return self._door.tokens.check(hello.body.token, now_s=self._door.now_s())
         if self._identity is None:
             raise errors.Unauthenticated
+        self._door.tokens.refuse_revoked(self._identity)
         return self._identity
 
     async def _welcome_later(self, request_id: int, head: Coroutine[Any, Any, UserHead]) -> None:

@@ -7,9 +7,10 @@ from typing import Protocol
 from sixin.core.decide import Decision
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import CONNECTIONS_PER_USER_MAX
-from sixin.core.notices import ContactChanged, MessageChanged
+from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
 from sixin.core.wire.codec import encode
 from sixin.core.wire.frames import TypingNotice
+from sixin.server.auth import Tokens
 from sixin.server.bus.base import Bus, Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.notify.encoded import Encoded
@@ -24,11 +25,15 @@ class Outlet(Protocol):
     def flush(self) -> None:
         """Write everything that was put, at once."""
 
+    def revoke(self, tokens_from_s: int) -> None:
+        """End the connection if its token was issued before this time (Unix seconds)."""
+
 
 class Hub:
     """Tells the connections of this node, and through the bus the other nodes, what was committed."""
 
-    def __init__(self, cache: Cache, bus: Bus) -> None:
+    def __init__(self, cache: Cache, bus: Bus, tokens: Tokens) -> None:
+        self._tokens = tokens
         self._cache = cache
         self._bus = bus
         self._outlets: dict[Uid, dict[Outlet, None]] = {}
@@ -91,10 +96,18 @@ class Hub:
                     self._put(outlets, self.encoded.contact_notice(one.contact))
             elif isinstance(one, MessageChanged):
                 self._tell_message(one)
+            elif isinstance(one, TokensRevoked):
+                self.revoked(one.uid, one.tokens_from_s)
             else:
                 frame = encode(TypingNotice(one.session_id, str(one.uid)))
                 for uid in one.to:
                     self._put(self._outlets.get(uid, {}), frame)
+
+    def revoked(self, uid: Uid, tokens_from_s: int) -> None:
+        """Tokens of a user are not believed any more: neither at a door, nor by a connection that stands."""
+        self._tokens.revoke(uid, tokens_from_s)
+        for outlet in tuple(self._outlets.get(uid, ())):
+            outlet.revoke(tokens_from_s)
 
     def _tell_message(self, notice: MessageChanged) -> None:
         frame = None

@@ -41,6 +41,7 @@ from sixin.server.store.sqlite_requests import (
     PullOld,
     Read,
     ReadContact,
+    ReadRevocations,
     ReadSession,
     ReadUser,
     StoredMessages,
@@ -202,6 +203,8 @@ def _read(engine: SqliteEngine, request: Read) -> Answer:
             return engine.contact(request)
         case ReadUser():
             return engine.user(request)
+        case ReadRevocations():
+            return engine.revocations()
         case ReadSession():
             return engine.session(request)
         case PullHidden():

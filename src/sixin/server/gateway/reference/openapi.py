@@ -11,6 +11,8 @@ from sixin.core.wire.bodies import (
     InspectSessionAnswer,
     InspectUserAnswer,
     Operation,
+    RevokeAnswer,
+    RevokeBody,
     SendBody,
     SessionBody,
     UserBody,
@@ -156,6 +158,21 @@ def _admin_paths(transcript: Transcript) -> Json:
                     "200": {
                         "description": "The user as registered.",
                         "content": _json(UserBody, {"a person": asked["users"]["ok"]}),
+                    },
+                    **_refusals((*codes, "too_large")),
+                },
+            }
+        },
+        "/v1/admin/revoke": {
+            "post": {
+                "operationId": "revoke",
+                "tags": ["admin"],
+                "summary": "Believe no token of a user issued up to now, and end the connections that stand on one.",
+                "requestBody": {"required": True, "content": _json(RevokeBody, {"a person": asked["revoke"]["body"]})},
+                "responses": {
+                    "200": {
+                        "description": "From when on tokens of the user are believed again.",
+                        "content": _json(RevokeAnswer, {"a person": asked["revoke"]["ok"]}),
                     },
                     **_refusals((*codes, "too_large")),
                 },
