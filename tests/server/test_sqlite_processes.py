@@ -152,6 +152,21 @@ async def test_a_read_that_was_given_up_does_not_shift_the_answers(tmp_path: Pat
         assert given_up.cancelled()
 
 
+async def test_a_request_in_the_moment_of_death_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    async with Open(tmp_path) as opened:
+        reader, refused = opened.store.reader, 0
+        # Asked in every turn of the loop, so also in the one between the death and its being dealt with.
+        kill(reader.pid, signal.SIGKILL)
+        async with asyncio.timeout(WAIT_S):
+            while reader.pid is not None:
+                try:
+                    await opened.store.user(ANN)
+                except errors.Unavailable:
+                    refused += 1
+                await asyncio.sleep(0)
+        assert refused
+
+
 async def test_a_signal_to_the_whole_group_leaves_the_processes_to_their_server(tmp_path: Path) -> None:
     async with talking(tmp_path) as talk:
         before = (talk.store.writer.pid, talk.store.reader.pid)
