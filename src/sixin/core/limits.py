@@ -126,7 +126,7 @@ SQLITE_CACHE_KIB: Final = 400_000
 """Pages of the file that a connection may keep in memory, as measured (docs/storage.md)."""
 
 SQLITE_CHECKED_BYTES_MAX: Final = 256 * 1024 * 1024
-"""A file up to this size is checked when it is opened: see docs/storage.md for what that costs."""
+"""A file up to this size is checked when it is opened: about a second (docs/storage.md). A larger one is not."""
 
 SQLITE_OPEN_TIMEOUT_S: Final = 600.0
 """A process of the store that has not opened its file by then is taken for dead. It may have to migrate gigabytes."""

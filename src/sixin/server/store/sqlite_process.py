@@ -107,10 +107,15 @@ class Writing:
         if self._lock is None:
             prepare_folder(self._data)
             self._lock = Lock(self._data, os.getppid())
-        self._connection, _ = open_for_writing(self._data)
-        with refused_clearly(database_path(self._data)):
-            self._engine = SqliteEngine(self._connection)
-        self._checkpoints = Checkpoints(database_path(self._data), self._connection)
+        connection, _ = open_for_writing(self._data)
+        self._connection = connection
+        try:
+            with refused_clearly(database_path(self._data)):
+                self._engine = SqliteEngine(connection)
+        except StoreRefused:
+            self.close()
+            raise
+        self._checkpoints = Checkpoints(database_path(self._data), connection)
 
     def close(self) -> None:
         """Close the file; the lock goes with the process."""
@@ -161,9 +166,13 @@ class Reading:
 
     def open(self) -> None:
         """Open the file that the writer has prepared."""
-        with refused_clearly(self._path):
-            self._connection = open_for_reading(self._path)
-            self._engine = SqliteEngine(self._connection)
+        try:
+            with refused_clearly(self._path):
+                self._connection = open_for_reading(self._path)
+                self._engine = SqliteEngine(self._connection)
+        except StoreRefused:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
