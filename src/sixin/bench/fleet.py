@@ -134,7 +134,9 @@ def divided(plan: Plan, workers: int) -> list[Plan]:
     return [part for part in parts if part.links]
 
 
-async def measure(plan: Plan, *, workers: int = 1, server_pids: Sequence[int] = (), say: Say = lambda line: None) -> Measured:
+async def measure(
+    plan: Plan, *, workers: int = 1, server_pids: Sequence[int] = (), say: Say = lambda line: None
+) -> Measured:
     """Carry out a plan with this many processes. Raises `RunFailed`."""
     processes = [_Process(part) for part in divided(plan, workers)]
     try:

@@ -153,9 +153,15 @@ class Machine(Struct, frozen=True):
 
 def this_machine() -> Machine:
     """This one, and how busy it is with other things."""
-    cpu = next((line.partition(":")[2].strip() for line in _read(PROC / "cpuinfo").splitlines() if "model name" in line), "")
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _read(PROC / "cpuinfo").splitlines() if "model name" in line), ""
+    )
     release = next(
-        (line.partition("=")[2].strip('"') for line in _read(Path("/etc/os-release")).splitlines() if line.startswith("PRETTY_NAME")),
+        (
+            line.partition("=")[2].strip('"')
+            for line in _read(Path("/etc/os-release")).splitlines()
+            if line.startswith("PRETTY_NAME")
+        ),
         platform.system(),
     )
     return Machine(

@@ -7,7 +7,9 @@ from msgspec import Struct, field
 from sixin.bench.latency import Histogram
 from sixin.bench.population import Population
 
-Traffic = Literal["send", "mix", "pull_new", "pull_old", "pull_contacts", "contact", "unread", "typing", "fanout", "idle"]
+Traffic = Literal[
+    "send", "mix", "pull_new", "pull_old", "pull_contacts", "contact", "unread", "typing", "fanout", "idle"
+]
 
 
 class Plan(Struct, frozen=True, kw_only=True):

@@ -30,10 +30,35 @@ class Target:
         self.pids = pids
 
 
+class Running:
+    """A server somebody else has started: it is taken as it is, and not stopped."""
+
+    keeps = False
+    """It cannot be started again, so nothing can be measured cold."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+    async def start(self) -> Target:
+        """Where it is."""
+        return self._target
+
+    async def stop(self) -> None:
+        """It goes on."""
+
+
 class Spawned:
     """Owns the server process and its folder. Start it again to have it cold."""
 
-    def __init__(self, *, store: str, folder: Path | None = None, settings: tuple[str, ...] = (), pids: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, *, store: str, folder: Path | None = None, settings: tuple[str, ...] = (), pids: tuple[int, ...] = ()
+    ) -> None:
         """`settings`: further flags of `sixin serve`; `pids`: processes outside that work for it, such as a database."""
         self._store = store
         self._settings = settings
@@ -50,6 +75,11 @@ class Spawned:
         await self.stop()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what was written is still there after a new start."""
+        return self._store != "memory"
 
     async def start(self) -> Target:
         """Start it and wait until it is ready. Raises `NotStarted`."""
