@@ -262,10 +262,13 @@ def frame_header(opcode: int, size: int) -> bytes:
     return bytes((FIN | opcode, 127)) + size.to_bytes(8, "big")
 
 
+def text_frame(payload: bytes) -> bytes:
+    """One text message."""
+    return frame_header(TEXT, len(payload)) + payload
+
+
 def text_frames(payloads: Sequence[bytes]) -> bytes:
     """Each payload as one text message, all in one piece."""
-    if len(payloads) == 1:
-        return frame_header(TEXT, len(payloads[0])) + payloads[0]
     return b"".join([part for payload in payloads for part in (frame_header(TEXT, len(payload)), payload)])
 
 
