@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sixin.bench.latency import Histogram, Latency
 from sixin.bench.machine import Share, Used, busy_s, shares, used_by
 from sixin.bench.plan import Failed, Go, Outcome, Plan, Progress, Ready, Told, Verdict
+from sixin.bench.spawn import pipe
 
 OPEN_TIMEOUT_S = 180.0
 END_TIMEOUT_S = 900.0
@@ -111,15 +112,14 @@ class _Process:
         await self._process.wait()
 
     async def _tell(self, told: Plan | Go) -> None:
-        assert self._process.stdin is not None  # asked for above
-        self._process.stdin.write(msgspec.json.encode(told) + b"\n")
-        await self._process.stdin.drain()
+        stdin = pipe(self._process.stdin)
+        stdin.write(msgspec.json.encode(told) + b"\n")
+        await stdin.drain()
 
     async def _heard(self, timeout_s: float) -> Told:
-        assert self._process.stdout is not None  # asked for above
         async with asyncio.timeout(timeout_s):
-            line = await self._process.stdout.readline()
-        return msgspec.json.decode(line, type=Told) if line else Failed("it ended without a word")  # type: ignore[arg-type]
+            line = await pipe(self._process.stdout).readline()
+        return msgspec.json.decode(line, type=Told) if line else Failed("it ended without a word")
 
 
 def divided(plan: Plan, workers: int) -> list[Plan]:

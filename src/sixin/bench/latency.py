@@ -52,7 +52,7 @@ class Histogram(Struct):
         for bucket in sorted(self.counts):
             seen += self.counts[bucket]
             if seen >= wanted:
-                return min(FLOOR_S * GROWTH ** (bucket + 0.5), self.longest_s)
+                return min(FLOOR_S * math.pow(GROWTH, bucket + 0.5), self.longest_s)
         return 0.0
 
     def summary(self) -> "Latency":

@@ -100,6 +100,8 @@ def _name(folder: Path) -> str:
     comm = _read(folder / "comm").strip()
     if "sixin" in " ".join(words) and "serve" in words:
         return "server"
+    if any("sqlite_process" in word for word in words):
+        return f"SQLite {next((word for word in words if word in ('writer', 'reader')), 'process')}"
     if words and words[0].startswith("postgres"):
         return "postgres"
     return comm

@@ -1,6 +1,7 @@
 """What a run leaves: one report with everything that is needed to read its figures, as JSON or as Markdown."""
 
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import sixin
 from sixin.bench.catchup import CaughtUp
 from sixin.bench.fleet import Measured
 from sixin.bench.machine import Machine, this_machine
+from sixin.bench.plan import Verdict
 
 
 class Idle(Struct, frozen=True):
@@ -33,7 +35,7 @@ class Report(Struct, kw_only=True):
     at: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
     version: str = sixin.__version__
     machine: Machine = field(default_factory=this_machine)
-    settings: dict[str, float | str] = {}
+    settings: dict[str, bool | float | str] = {}
     measured: list[Measured] = []
     """One for each part of the scenario: `settings` of a part stand in its `traffic`."""
     idle: list[Idle] = []
@@ -64,61 +66,75 @@ def load(file: Path) -> Report:
 
 def markdown(report: Report) -> str:
     """The report as a page for people."""
+    machine = report.machine
     lines = [
         f"# {report.scenario}, {report.store}",
         "",
         f"`{report.command}`, {report.at}, Sixin {report.version}.",
-        f"{report.machine.cpu}, {report.machine.cores} cores, {report.machine.memory_gib} GiB, {report.machine.system}, "
-        f"Python {report.machine.python}, load {report.machine.load_1min} before the run.",
-        f"Durability: {report.durability}.",
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB, {machine.system}, Python {machine.python}.",
+        f"Load before the run: {machine.load_1min}. Durability: {report.durability}.",
         "",
     ]
     for part in report.measured:
         lines += [*_part(part), ""]
-    for idle in report.idle:
-        lines.append(
-            f"- {idle.connections} connections: {idle.process_kib} KiB each in the process, {idle.kernel_kib} KiB in the "
-            f"kernel (both ends), opened at {idle.opened_per_s}/s"
-        )
-    for caught in report.caught_up:
-        lines.append(
-            f"- a {caught.device} device, {caught.server} server, {caught.conversations} conversations: "
-            f"{caught.server_cpu_ms} ms of server CPU, {caught.wall_ms} ms in all, {caught.requests} requests"
-        )
+    lines += [
+        f"- {idle.connections} connections: {idle.process_kib} KiB each in the process, {idle.kernel_kib} KiB in the"
+        f" kernel (both ends), opened at {idle.opened_per_s}/s"
+        for idle in report.idle
+    ]
+    lines += [
+        f"- a {caught.device} device, {caught.server} server, {caught.conversations} conversations:"
+        f" {caught.server_cpu_ms} ms of server CPU, {caught.wall_ms} ms in all, {caught.requests} requests"
+        for caught in report.caught_up
+    ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
+    """A table in Markdown."""
+    lines = [titles, ["---"] * len(titles), *rows]
+    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
 
 
 def _part(part: Measured) -> list[str]:
     loop = f"offered {part.offered_per_s:,.0f}/s" if part.offered_per_s else f"closed loop, {part.window} each"
+    generator = part.generator
     lines = [
         f"## {part.traffic}, {part.connections} connections, {loop}",
         "",
-        f"**{part.achieved_per_s:,.0f}/s**, {part.frames_per_s:,.0f} frames/s to the connections, "
-        f"{part.seconds:g} s; errors: {part.errors or 'none'}",
+        f"**{part.achieved_per_s:,.0f}/s**, {part.frames_per_s:,.0f} frames/s to the connections.",
+        f"{part.seconds:g} s; errors: {part.errors or 'none'}.",
         "",
-        "| | p50 ms | p90 ms | p99 ms | p99.9 ms | longest ms | count |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-        *(
-            f"| {kind} | {each.p50_ms} | {each.p90_ms} | {each.p99_ms} | {each.p999_ms} | {each.longest_ms} | {each.count} |"
+    ]
+    lines += table(
+        ("", "p50 ms", "p90 ms", "p99 ms", "p99.9 ms", "longest ms", "count"),
+        [
+            (kind, each.p50_ms, each.p90_ms, each.p99_ms, each.p999_ms, each.longest_ms, each.count)
             for kind, each in part.latency.items()
+        ],
+    )
+    processes = [
+        (each.name, each.cpu_us_per_op, each.cores, f"{each.written_bytes_per_op:,.0f}", each.rss_mib, each.pss_mib)
+        for each in part.processes
+    ]
+    lines += [
+        "",
+        *table(
+            ("process", "CPU µs each", "cores", "written bytes each", "RSS MiB", "PSS MiB"),
+            [*processes, ("load generator", generator.cpu_us_per_op, generator.busiest_core, "", "", "")],
         ),
         "",
-        "| process | CPU µs each | cores | written bytes each | RSS MiB | PSS MiB |",
-        "| --- | --- | --- | --- | --- | --- |",
-        *(
-            f"| {each.name} | {each.cpu_us_per_op} | {each.cores} | {each.written_bytes_per_op:,.0f} | {each.rss_mib} | {each.pss_mib} |"
-            for each in part.processes
-        ),
-        f"| load generator ({part.generator.processes}) | {part.generator.cpu_us_per_op} | {part.generator.busiest_core} | | | |",
-        "",
-        f"Others on this machine: {part.others_cores} cores. The generator wrote its requests {part.generator.late_p50_ms} ms "
-        f"(p50) and {part.generator.late_p99_ms} ms (p99) after their time.",
+        f"Others on this machine: {part.others_cores} cores.",
+        f"Requests were written {generator.late_p50_ms} ms (p50), {generator.late_p99_ms} ms (p99) after their time.",
     ]
     if part.verdict is not None:
-        verdict = part.verdict
-        found = f"{verdict.faults_count} faults: {'; '.join(verdict.faults)}" if verdict.faults_count else "no fault"
-        lines.append(
-            f"Verdict: {found}. {verdict.acknowledged} acknowledged sends, {verdict.messages} messages pulled in "
-            f"{verdict.sessions} views of sessions; {verdict.unanswered_present} unanswered ones are there, once."
-        )
+        lines.append(_said(part.verdict))
     return lines
+
+
+def _said(verdict: Verdict) -> str:
+    found = f"{verdict.faults_count} faults: {'; '.join(verdict.faults)}" if verdict.faults_count else "no fault"
+    return (
+        f"Verdict: {found}. {verdict.acknowledged} acknowledged sends; {verdict.messages} messages pulled in "
+        f"{verdict.sessions} views of sessions; {verdict.unanswered_present} unanswered ones are there, once."
+    )

@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlsplit
 
 START_TIMEOUT_S = 60.0
@@ -17,6 +17,16 @@ STOP_TIMEOUT_S = 60.0
 
 class NotStarted(Exception):
     """The server did not start; its own words follow."""
+
+
+P = TypeVar("P")
+
+
+def pipe(end: P | None) -> P:
+    """A pipe that was asked for when the process was started."""
+    if end is None:
+        raise NotStarted("The process has no pipe.")
+    return end
 
 
 class Target:
@@ -59,7 +69,7 @@ class Spawned:
     def __init__(
         self, *, store: str, folder: Path | None = None, settings: tuple[str, ...] = (), pids: tuple[int, ...] = ()
     ) -> None:
-        """`settings`: further flags of `sixin serve`; `pids`: processes outside that work for it, such as a database."""
+        """`settings`: further flags of `sixin serve`; `pids`: other processes that work for it (a database)."""
         self._store = store
         self._settings = settings
         self._pids = pids
@@ -92,10 +102,9 @@ class Spawned:
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
                 env={**os.environ, "SIXIN_SECRET": self._secret},
             )  # fmt: skip
-        assert process.stdout is not None  # asked for above
         try:
             async with asyncio.timeout(START_TIMEOUT_S):
-                line = (await process.stdout.readline()).decode()
+                line = (await pipe(process.stdout).readline()).decode()
         except TimeoutError:
             line = ""
         url = next((word for word in line.split() if word.startswith("http://")), None)

@@ -1,4 +1,4 @@
-"""What a link asks: one class for each kind of traffic. A request's number carries its kind, so an answer needs none."""
+"""What a link asks: one class for each kind of traffic. A request's number carries its kind."""
 
 import random
 import time
@@ -81,7 +81,7 @@ class Sender:
 class Sends(Requests):
     """Sends and nothing else."""
 
-    kinds = ("send",)
+    kinds: ClassVar[tuple[str, ...]] = ("send",)
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -110,7 +110,7 @@ class Known(Struct):
 class Pulls(Requests):
     """One read, over and over: of each session in turn, a little behind what is newest."""
 
-    kinds = ("pull_new", "pull_old", "pull_contacts", "contact", "unread")
+    kinds: ClassVar[tuple[str, ...]] = ("pull_new", "pull_old", "pull_contacts", "contact", "unread")
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -159,7 +159,7 @@ def pull_frame(op: str, request_id: int, known: Known) -> bytes:
 class Typings(Pulls):
     """Typing, to each peer in turn."""
 
-    kinds = ("typing",)
+    kinds: ClassVar[tuple[str, ...]] = ("typing",)
 
 
 MIX: Final = {
@@ -178,7 +178,7 @@ MIX: Final = {
 class Mix(Pulls):
     """Like real life: every operation in its share, in an order that the seed decides."""
 
-    kinds = tuple(MIX)
+    kinds: ClassVar[tuple[str, ...]] = tuple(MIX)
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -217,21 +217,27 @@ class Mix(Pulls):
 
     def _noticed(self, link: Link, payload: bytes) -> None:
         """`{"notice":"message","session_id":"…","version_id":…,"message":{"msg_id":"…"`, or a contact's."""
-        known = self.known[link.number]
-        kind, version_at = payload[11:18], payload.index(b'"version_id":') + 13
+        known, kind = self.known[link.number], payload[11:18]
         if kind == b"message":
             session_id = SessionId(payload[34 : payload.index(b'"', 34)].decode())
-            known.versions[session_id] = int(payload[version_at : payload.index(b",", version_at)])
-            at = payload.index(b'"msg_id":"', version_at) + 10
-            known.newest[session_id] = payload[at : payload.index(b'"', at)]
+            known.versions[session_id] = number_after(b'"version_id":', payload)
+            if b'"message":{' in payload:
+                at = payload.index(b'"msg_id":"') + 10
+                known.newest[session_id] = payload[at : payload.index(b'"', at)]
         elif kind == b"contact":
-            known.contact_version = int(payload[version_at : payload.index(b",", version_at)])
+            known.contact_version = number_after(b'"version_id":', payload)
+
+
+def number_after(name: bytes, payload: bytes) -> int:
+    """The number behind the first field of this name."""
+    at = payload.index(name) + len(name)
+    return int(payload[at : at + 20].replace(b"}", b",").partition(b",")[0])
 
 
 class Fanout(Sends):
     """Sends of one device of each pair, and the time until the last of the pair's devices has been told."""
 
-    kinds = ("send", "delivered")
+    kinds: ClassVar[tuple[str, ...]] = ("send", "delivered")
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -252,8 +258,7 @@ class Fanout(Sends):
     def _noticed(self, link: Link, payload: bytes) -> None:
         if payload[11:18] != b"message":
             return
-        at = payload.index(b'"seq_id":') + 9
-        due = self._due.get(int(payload[at : payload.index(b",", at)]))
+        due = self._due.get(number_after(b'"seq_id":', payload))
         if due is not None:
             self.arrived("delivered", due, perf_counter())
 

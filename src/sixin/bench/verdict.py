@@ -1,6 +1,7 @@
 """The verdict: after a run, everything is pulled and compared with what was acknowledged (contract 1, 2, 3, 6, 7)."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 from msgspec import Struct
@@ -93,7 +94,7 @@ def judge_session(uid: Uid, contact: SeenContact, messages: Sequence[SeenMessage
         if [getattr(message, what) for message in messages] != wanted:
             verdict.fault(f"{name}: {what} is not 1 to {len(messages)}, each once and in order")
     ids = [int(message.msg_id) for message in messages]
-    if any(later <= earlier for earlier, later in zip(ids, ids[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(ids)):
         verdict.fault(f"{name}: msg_id does not increase")
     if contact.message_version != len(messages) or (ids and int(contact.last_msg_id) != ids[-1]):
         verdict.fault(f"{name}: the contact stands at another message than the timeline")

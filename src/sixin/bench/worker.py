@@ -4,6 +4,7 @@ Told by lines of JSON on its standard input (`Plan`, then `Go`), tells by lines 
 """
 
 import asyncio
+import contextlib
 import gc
 import resource
 import sys
@@ -47,6 +48,8 @@ class Worker:
         self._start = self._stop = float("inf")
         self._running = False
         self._outstanding = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._offered = 0
         self._answered_in_window = 0
         self._answered_total = 0
@@ -154,6 +157,7 @@ class Worker:
         request_id, frame = self._requests.request(link, due)
         link.due[request_id] = due
         self._outstanding += 1
+        self._quiet.clear()
         link.write(frame)
 
     def _answered(self, link: Link, request_id: int, payload: bytes, now: float) -> None:
@@ -170,6 +174,8 @@ class Worker:
             self._count_error(_code_of(payload))
         if self._running and not self._plan.rate and now < self._stop:
             self._ask(link, now)
+        elif not self._outstanding:
+            self._quiet.set()
 
     def _arrived(self, kind: str, due: float, now: float) -> None:
         if self._start <= due < self._stop:
@@ -186,9 +192,9 @@ class Worker:
         return {name: count for name, count in counted.items() if count}
 
     async def _drain(self) -> None:
-        deadline = perf_counter() + DRAIN_S
-        while any(link.due for link in self._links if not link.lost) and perf_counter() < deadline:
-            await asyncio.sleep(0.01)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._quiet.wait()
 
     async def _verify(self, senders: dict[int, Sender]) -> Verdict:
         """Compare what the server holds for each user with what it acknowledged to his links here."""
@@ -221,8 +227,7 @@ def _code_of(payload: bytes) -> str:
 
 
 async def _sleep_until(at: float) -> None:
-    while (left_s := at - perf_counter()) > 0:
-        await asyncio.sleep(left_s)
+    await asyncio.sleep(max(0.0, at - perf_counter()))
 
 
 def _tell(told: Told) -> None:

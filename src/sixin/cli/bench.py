@@ -11,7 +11,8 @@ from typing import Any
 
 from sixin.bench.fleet import RunFailed
 from sixin.bench.report import DURABILITY, Report, markdown
-from sixin.bench.scenarios import SCENARIOS, Asked, Bench, run as run_scenario
+from sixin.bench.scenarios import SCENARIOS, Asked, Bench
+from sixin.bench.scenarios import run as run_scenario
 from sixin.bench.spawn import NotStarted, Running, Spawned, Target
 
 try:
