@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -45,12 +46,12 @@ def measure_limits(folder: Path, postgres_url: str | None, *, runs: int = 3, sec
     """Every limit, each measured `runs` times in turn; `folder` lies on the disk the stores use."""
     kinds: list[Callable[[], Limit]] = [
         lambda: fsyncs(folder, seconds),
-        *(lambda size=size: log_with_group_commit(folder, seconds, size) for size in (1, 64, 512)),  # type: ignore[misc]
+        *(partial(log_with_group_commit, folder, seconds, size) for size in (1, 64, 512)),
         lambda: asyncio.run(null_server("echo", seconds)),
         lambda: asyncio.run(null_server("answer", seconds)),
     ]
     if postgres_url:
-        kinds += [lambda size=size: asyncio.run(postgres_commits(postgres_url, seconds, size)) for size in (64, 512)]  # type: ignore[misc]
+        kinds += [partial(_postgres, postgres_url, seconds, size) for size in (64, 512)]
     found: dict[str, list[Limit]] = {}
     for _ in range(runs):
         for kind in kinds:
@@ -138,6 +139,10 @@ async def null_server(kind: str, seconds: float, connections: int = 500) -> Limi
         measured.achieved_per_s,
         measured.processes[0].cpu_us_per_op,
     )
+
+
+def _postgres(url: str, seconds: float, batch: int) -> Limit:
+    return asyncio.run(postgres_commits(url, seconds, batch))
 
 
 async def postgres_commits(url: str, seconds: float, batch: int) -> Limit:

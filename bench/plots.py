@@ -1,4 +1,4 @@
-"""Plots as SVG, drawn by hand: lines on logarithmic axes and bars, which is all the page needs."""
+"""Plots as SVG, drawn by hand: lines over a logarithmic axis, which is all the page needs."""
 
 import math
 from collections.abc import Sequence
@@ -43,29 +43,6 @@ def lines(title: str, x_title: str, y_title: str, drawn: Sequence[Line]) -> str:
     return _svg(parts)
 
 
-def bars(title: str, y_title: str, names: Sequence[str], series: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """Bars side by side, stacked where there are several series."""
-    totals = [sum(values[nth] for _, values in series) for nth in range(len(names))]
-    top = _round_up(max(totals))
-    room = (WIDTH - LEFT - RIGHT) / len(names)
-    parts = [*_frame(title, "", y_title, top)]
-    for nth, name in enumerate(names):
-        x, below = LEFT + nth * room + room * 0.15, 0.0
-        for which, (_, values) in enumerate(series):
-            height = values[nth] / top * (HEIGHT - TOP - BOTTOM)
-            y = HEIGHT - BOTTOM - below - height
-            colour = COLOURS[which % len(COLOURS)]
-            parts.append(
-                f'<rect x="{x:.1f}" y="{y:.1f}" width="{room * 0.7:.1f}" height="{height:.1f}" fill="{colour}"/>'
-            )
-            below += height
-        middle = x + room * 0.35
-        parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{escape(name)}</text>')
-    if len(series) > 1:
-        parts += [_legend(nth, name, COLOURS[nth % len(COLOURS)]) for nth, (name, _) in enumerate(series)]
-    return _svg(parts)
-
-
 def _frame(title: str, x_title: str, y_title: str, top: float) -> list[str]:
     parts = [
         f'<text x="{LEFT}" y="20" font-weight="bold">{escape(title)}</text>',
@@ -83,27 +60,22 @@ def _frame(title: str, x_title: str, y_title: str, top: float) -> list[str]:
 def _legend(nth: int, name: str, colour: str) -> str:
     y = TOP + 14 + nth * 18
     x = WIDTH - RIGHT + 12
-    return f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/><text x="{x + 15}" y="{y}">{escape(name)}</text>'
+    square = f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
+    return f'{square}<text x="{x + 15}" y="{y}">{escape(name)}</text>'
 
 
 def _svg(parts: Sequence[str]) -> str:
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-            ' font-family="sans-serif" font-size="12" fill="#57606a">',
-            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>',
-            *parts,
-            "</svg>",
-            "",
-        ]
-    )
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    text = 'font-family="sans-serif" font-size="12" fill="#57606a"'
+    background = f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {size} {text}>', background, *parts, "</svg>", ""])
 
 
 def _round_up(value: float) -> float:
     """The next 1, 2, 2.5 or 5 of its order of magnitude."""
     if value <= 0:
         return 1.0
-    magnitude = 10 ** math.floor(math.log10(value))
+    magnitude = math.pow(10, math.floor(math.log10(value)))
     return next(step * magnitude for step in (1, 2, 2.5, 5, 10) if step * magnitude >= value)
 
 

@@ -63,8 +63,10 @@ def cases(seconds: float, messages: int) -> list[Case]:
     asked = Asked(seconds=seconds)
     found = [Case("send-memory-500", "send", "memory", replace(asked, connections=500))]
     for store in ("sqlite", "postgresql"):
-        for connections in (10, 100, 500, 2_000):
-            found.append(Case(f"send-{store}-{connections}", "send", store, replace(asked, connections=connections)))
+        found += [
+            Case(f"send-{store}-{connections}", "send", store, replace(asked, connections=connections))
+            for connections in (10, 100, 500, 2_000)
+        ]
         half = f"send-{store}-500"
         found.append(Case(f"{half}-half", "send", store, replace(asked, connections=500), half_of=half))
         found.append(Case(f"{half}-deep", "send", store, replace(asked, connections=500, window=8)))
@@ -113,7 +115,7 @@ def wait_until_quiet(patience_s: float) -> None:
 
 def run_case(case: Case, postgres: PostgresServer | None, nth: int) -> Report:
     """One run of a case. Raises `RunFailed` and `NotStarted`."""
-    store, pids = case.store, ()
+    store, pids = case.store, tuple[int, ...]()
     if case.store == "postgresql":
         if postgres is None:
             raise RunFailed("there is no PostgreSQL here")

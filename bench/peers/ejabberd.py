@@ -20,11 +20,11 @@ class Ejabberd(Peer):
 
     name = "ejabberd"
     durability = (
-        "an acknowledgement of stream management (XEP-0198) after the sender's copy is in the archive (MAM, PostgreSQL);"
-        " the receiver's copy is archived beside it; a retry makes a second message"
+        "an acknowledgement of stream management (XEP-0198) after the sender's copy is in the archive (MAM, in"
+        " PostgreSQL); the receiver's copy is archived beside it; a retry makes a second message"
     )
     configuration = (
-        "ejabberd of Debian 12 with PostgreSQL (synchronous_commit=on, ten connections) for accounts, archive and roster;"
+        "ejabberd of Debian 12 with PostgreSQL (synchronous_commit=on, ten connections) for accounts and archive;"
         " `mod_mam` always on, `mod_stream_mgmt`, no shaper, no TLS; receivers are online and get every message."
     )
 
@@ -52,17 +52,22 @@ class Ejabberd(Peer):
             raise PeerBroken("the schema could not be loaded")
         config = self.folder / "ejabberd.yml"
         config.write_text(self._configuration())
-        libraries = sorted(str(path) for path in Path("/usr/lib").glob("*/ejabberd-*/ebin"))
+        libraries = installed()
         erl = shutil.which("erl")
         if erl is None or not libraries:
             raise PeerBroken("ejabberd is not installed: apt-get install ejabberd erlang-p1-pgsql")
         self.version = re.sub(r".*ejabberd-([0-9.]+).*", r"\1", libraries[-1])
+        paths = {
+            "EJABBERD_CONFIG_PATH": str(config),
+            "EJABBERD_LOG_PATH": str(self.folder / "ejabberd.log"),
+            "HOME": str(self.folder),
+        }
         with (self.folder / "out.log").open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 erl, "-noinput", "-pa", *libraries, "-mnesia", "dir", f'"{self.folder}/mnesia"',
                 "+K", "true", "-s", "ejabberd",
                 stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
-                env={**os.environ, "EJABBERD_CONFIG_PATH": str(config), "EJABBERD_LOG_PATH": str(self.folder / "ejabberd.log"), "HOME": str(self.folder)},
+                env=os.environ | paths,
             )  # fmt: skip
         async with asyncio.timeout(START_TIMEOUT_S):
             while True:
@@ -128,6 +133,11 @@ modules:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await self._process.wait()
+
+
+def installed() -> list[str]:
+    """The folders of its code."""
+    return sorted(str(path) for path in Path("/usr/lib").glob("*/ejabberd-*/ebin"))
 
 
 class Stream:

@@ -32,8 +32,8 @@ class Synapse(Peer):
     )
     configuration = (
         "`matrix-synapse[postgres]` from PyPI, one main process without workers, PostgreSQL with synchronous_commit=on,"
-        " rate limits lifted, federation and presence off; `PUT …/rooms/{room}/send/m.room.message/{txn}` over kept-alive"
-        " HTTP. Nobody listens with /sync, which is less work than Sixin is given."
+        " rate limits lifted, federation and presence off; `PUT …/rooms/{room}/send/m.room.message/{txn}` over"
+        " kept-alive HTTP. Nobody listens with /sync, which is less work than Sixin is given."
     )
     senders = 20
 
