@@ -98,7 +98,7 @@ class Spawned:
             self._process = process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "sixin.cli.main", "serve",
                 "--port", "0", "--data", str(self.folder / "data"), "--store", self._store,
-                "--requests-per-s", "0", "--log-level", "warning", *self._settings,
+                "--requests-per-s", "1000000", "--requests-burst", "1000000", "--log-level", "warning", *self._settings,
                 stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=log,
                 env={**os.environ, "SIXIN_SECRET": self._secret},
             )  # fmt: skip
