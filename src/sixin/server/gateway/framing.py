@@ -4,6 +4,7 @@ The rules are the RFC's, sections 5 and 7.4, for the server's side and without e
 stream with `Broken`, which carries the close code; nothing after it is read.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -253,12 +254,15 @@ def _is_utf8(payload: bytes) -> bool:
     return True
 
 
+_MEDIUM_HEADER: Final = struct.Struct(">BBH").pack
+
+
 def frame_header(opcode: int, size: int) -> bytes:
     """The header of an unfragmented, unmasked frame: what a server puts before `size` bytes of payload."""
     if size <= CONTROL_PAYLOAD_MAX:
         return bytes((FIN | opcode, size))
     if size < 1 << 16:
-        return bytes((FIN | opcode, 126, size >> 8, size & 0xFF))
+        return _MEDIUM_HEADER(FIN | opcode, 126, size)
     return bytes((FIN | opcode, 127)) + size.to_bytes(8, "big")
 
 

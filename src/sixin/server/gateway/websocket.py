@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -249,12 +250,11 @@ class Conversation:
         if actor is None:  # closed meanwhile
             return
         self._pending += 1
-        request_id = request.id
         if request.op.startswith("pull_"):
             self._pulling = True
-            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._pulled(request_id, answer))
+            self._door.dispatch.begin(actor, request.op, request.body, partial(self._pulled, request.id))
         else:
-            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._reply(request_id, answer))
+            self._door.dispatch.begin(actor, request.op, request.body, partial(self._reply, request.id))
 
     def _pulled(self, request_id: int, answer: bytes | errors.SixinError) -> None:
         self._pulling = False
