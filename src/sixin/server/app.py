@@ -19,6 +19,7 @@ from sixin.server.cache import Cache
 from sixin.server.config import Settings, SettingsRefused
 from sixin.server.demo import talk
 from sixin.server.gateway.dispatch import Dispatch
+from sixin.server.gateway.framing import text_frame
 from sixin.server.gateway.http import HttpDoor, Operator
 from sixin.server.gateway.limits import ListenerLimits
 from sixin.server.gateway.listener import Listener, listen
@@ -64,7 +65,7 @@ class Node:
         self.clock_ms = clock_ms
         # Where others write too, only the store knows what is newest.
         self.cache = Cache(enabled=settings.cache and store.owned)
-        self.hub = Hub(self.cache, bus, tokens)
+        self.hub = Hub(self.cache, bus, tokens, frame=text_frame)
         self.writer = Writer(
             store,
             now_ms=clock_ms,
