@@ -38,11 +38,11 @@ def _judge_not_found(case: Case, call: Call, body: Body, acked: dict[int, int]) 
     uid = int(call.uid)
     session_id = body.session_of(uid)
     log = case.logs.get(session_id)
-    named = [body.msg_id, body.up_to_msg_id, *(body.msg_ids or ())]
-    if log is None or uid not in members_of(session_id) or call.op not in OF_ONE_MESSAGE:
+    named = [msg_id for msg_id in (body.msg_id, body.up_to_msg_id, *(body.msg_ids or ())) if msg_id is not None]
+    if log is None or not named or uid not in members_of(session_id) or call.op not in OF_ONE_MESSAGE:
         return
-    if all(msg_id is None or _there(case, call, session_id, msg_id, acked) for msg_id in named):
-        says = f"{call.op} of {uid} was told not_found for messages that were there: {[m for m in named if m]}."
+    if all(_there(case, call, session_id, msg_id, acked) for msg_id in named):
+        says = f"{call.op} of {uid} was told not_found for messages that were there: {named}."
         case.findings.breaks(12, "same answers", says, call)
 
 
