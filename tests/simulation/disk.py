@@ -127,9 +127,7 @@ class SimulatedStore(Store):
     ) -> MessagePage:
         """Visible messages by version."""
         rows = await self._read()
-        page = await rows.pull_new(
-            owner, session_id, after_version=after_version, born_up_to=born_up_to, limit=limit
-        )
+        page = await rows.pull_new(owner, session_id, after_version=after_version, born_up_to=born_up_to, limit=limit)
         await self._late()
         return page
 

@@ -5,7 +5,9 @@ the run is stuck and says so. A year of sleep costs nothing.
 """
 
 import asyncio
+import gc
 import heapq
+import warnings
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
 from random import Random
@@ -130,7 +132,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def _write_to_self(self) -> None:
         """There is no other thread to wake us."""
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """A thread has its own time: what needs one cannot be simulated."""
         raise NotImplementedError("A thread cannot be simulated; hand in another engine.")
 
@@ -141,10 +143,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         self._kept.clear()
         self.close()
-        for task in left:
-            coro = task.get_coro()
-            if coro is not None:
-                _close(coro)
+        with warnings.catch_warnings():
+            # A killed process never awaits what it was about to.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            for task in left:
+                coro = task.get_coro()
+                if coro is not None:
+                    _close(coro)
+            left.clear()
+            gc.collect()
 
 
 def _close(coro: Any) -> None:
@@ -155,13 +162,21 @@ def _close(coro: Any) -> None:
 
 
 def _is_task(handle: asyncio.Handle) -> bool:
-    return type(handle._callback).__name__ == "TaskStepMethWrapper" or getattr(  # type: ignore[attr-defined]
-        handle._callback, "__name__", ""  # type: ignore[attr-defined]
-    ) in ("task_wakeup", "__wakeup", "__step")
+    callback: Any = vars_of(handle, "_callback")
+    return type(callback).__name__ == "TaskStepMethWrapper" or getattr(callback, "__name__", "") in TASK_CALLBACKS
+
+
+TASK_CALLBACKS = ("task_wakeup", "__wakeup", "__step")
+"""How CPython calls what wakes a task, in C and in Python."""
+
+
+def vars_of(handle: asyncio.Handle, name: str) -> Any:
+    """A private field of a handle: the loop is the one place that may look."""
+    return getattr(handle, name)
 
 
 def _process_of(handle: asyncio.Handle) -> Process | None:
-    context: Context = handle._context  # type: ignore[attr-defined]
+    context: Context = vars_of(handle, "_context")
     return context.get(PROCESS)
 
 

@@ -6,8 +6,8 @@ A link carries whole frames, as a WebSocket does. Within one link nothing overta
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from contextvars import Context
+from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
@@ -114,7 +114,7 @@ class Link:
             self.open = False
             return False
         self._handler = decision.handler
-        inside(self._process, decision.handler.opened, self)  # type: ignore[arg-type]
+        inside(self._process, decision.handler.opened, self)
         return True
 
     # The device's end.
@@ -215,5 +215,3 @@ class Link:
         held, self._held = self._held, []
         for frame in held:
             self._up.send(frame)
-
-

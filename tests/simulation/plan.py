@@ -83,7 +83,7 @@ class Plan(Struct, frozen=True):
 
 def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
     """The plan of a seed."""
-    chance = Random(f"plan {seed}")  # noqa: S311 - a simulation has to be repeatable
+    chance = Random(f"plan {seed}")
     users = chance.choice([2, 2, 3, 4, 6])
     raw, sdk = chance.choice([(1, 1), (2, 0), (0, 2), (1, 2), (2, 1)])
     nodes = chance.choice([1, 1, 1, 2, 3])

@@ -62,7 +62,7 @@ def run(
     loop.set_exception_handler(lambda _, context: failures.append(context))
     try:
         world = World(plan, loop, wrap, sabotage)
-        loop.run_until_complete(world.live())
+        _live(loop, world, failures)
         if failures:
             raise Failed(failures)
         return Run(world.recorder.history, world.recorder.calls, loop.steps, loop.time())
@@ -71,17 +71,22 @@ def run(
         loop.end()
 
 
+def _live(loop: SimulatedLoop, world: "World", failures: list[dict[str, Any]]) -> None:
+    try:
+        loop.run_until_complete(world.live())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this run, and the run is reported
+        failures.append({"message": "the run fell over", "exception": error})
+
+
 def _chance(plan: Plan, what: str) -> Random:
     """Each part of the world has luck of its own, so that one part changes as little as possible with another."""
-    return Random(f"{what} {plan.seed}")  # noqa: S311 - a simulation has to be repeatable
+    return Random(f"{what} {plan.seed}")
 
 
 class World:
     """Nodes, network, disk and people."""
 
-    def __init__(
-        self, plan: Plan, loop: SimulatedLoop, wrap: Callable[[Store], Store], sabotage: Sabotage
-    ) -> None:
+    def __init__(self, plan: Plan, loop: SimulatedLoop, wrap: Callable[[Store], Store], sabotage: Sabotage) -> None:
         self.plan = plan
         self.recorder = Recorder()
         self._loop = loop
@@ -149,7 +154,7 @@ class World:
         elif action.kind in ("drop", "sleep"):
             device.drop()
         elif action.kind == "do":
-            chance = Random(action.luck)  # noqa: S311 - a simulation has to be repeatable
+            chance = Random(action.luck)
             asked = errand(chance, device, action.op, self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
@@ -185,7 +190,7 @@ def _clear(faults: Any) -> None:
 
 def _settings(plan: Plan) -> Settings:
     return Settings(
-        secret="s" * 32,  # noqa: S106 - it guards nothing
+        secret="s" * 32,
         cache=plan.cache,
         requests_per_s=20 if plan.throttled else 0,
         requests_burst=40,

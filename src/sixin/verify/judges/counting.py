@@ -169,7 +169,7 @@ def _judge_totals(case: Case) -> None:
     for call, at_least, total in case.totals:
         totals = known.get(int(call.uid), [0])
         stored = case.stored.get(int(call.uid))
-        if stored is None or len(totals) <= stored.version_id:
+        if stored is None or len(totals) <= stored.version_id or at_least > stored.version_id:
             continue
         at_most = _not_begun(case, int(call.uid), at_least, call.end or 0)
         case.findings.judged[7] += 1

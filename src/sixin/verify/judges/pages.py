@@ -50,9 +50,7 @@ def judge_pull_old(case: Case, call: Call, body: Body, answer: Answer) -> None:
     case.findings.judged[5] += 1
     keys = [message.sort_key for message in rows]
     before = body.before_sort_key
-    if any(low >= high for low, high in pairwise(keys)) or (
-        keys and before is not None and keys[-1] >= before
-    ):
+    if any(low >= high for low, high in pairwise(keys)) or (keys and before is not None and keys[-1] >= before):
         case.findings.breaks(4, "one order", f"A page of history of {call.uid} is not in order: {keys}.", call)
         return
     if log is None or not _judge_snapshot(case, call, log, version_id, more=False):
@@ -166,12 +164,12 @@ def _judge_part(case: Case, call: Call, body: Body, log: SessionLog, rows: list[
         return
     shown = {message.msg_id: message for message in rows}
     earliest = max(cursor, case.answered[log.session_id].before(call.start))
-    latest = log.version_id
+    latest, emptied = log.version_id, None
     for message in rows:
         _judge_may_see(case, call, message)
         end = log.by_id.get(message.msg_id)
-        if end is not None and message.version_id < end.version_id:
-            latest = min(latest, end.version_id - 1)
+        if end is not None and message.version_id < end.version_id <= latest:
+            latest, emptied = end.version_id - 1, end
     for version in range(body.after_version + 1, cursor + 1):
         end = log.at_version.get(version)
         if end is None or end.msg_id in shown or (body.born_up_to is not None and end.sort_key > body.born_up_to):
@@ -181,10 +179,9 @@ def _judge_part(case: Case, call: Call, body: Body, log: SessionLog, rows: list[
                 earliest = max(earliest, end.version_id)
         else:
             _judge_missing(case, call, log, end, body.after_version, cursor)
-    if earliest > latest:
-        emptied = next(m for m in rows if latest + 1 == log.by_id[m.msg_id].version_id)
+    if earliest > latest and emptied is not None:
         says = f"A page of {call.uid} shows message {emptied.msg_id} as it was before version {latest + 1}."
-        case.findings.breaks(9, "content is gone", says, call, row_of("stored message", log.by_id[emptied.msg_id]))
+        case.findings.breaks(9, "content is gone", says, call, row_of("stored message", emptied))
 
 
 def _surely_sees(case: Case, call: Call, log: SessionLog, end: Message) -> bool:

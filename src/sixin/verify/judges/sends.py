@@ -1,7 +1,7 @@
 """Sentences 1 to 4: an acknowledged send is there, once, in its place; an unacknowledged one is there once or not."""
 
 from sixin.verify.case import Attempts, Case, refused
-from sixin.verify.history import Call
+from sixin.verify.history import NEVER, Call
 from sixin.verify.logs import UNKNOWN, SessionLog
 from sixin.verify.rows import row_of
 from sixin.verify.seen import Body, Message
@@ -85,7 +85,9 @@ def _judge_messages(case: Case, log: SessionLog) -> None:
         if twin is not message:
             says = f"seq_id {message.seq_id} of {message.sender} stands twice in {log.session_id}."
             rows = row_of("stored message", twin), row_of("stored message", message)
-            case.findings.breaks(2, "twice", says, *rows)
+            attempts = case.sends.get((log.session_id, message.sender, message.seq_id))
+            silent = attempts is not None and attempts.first_ack == NEVER
+            case.findings.breaks(*((3, "once or not at all") if silent else (2, "twice")), says, *rows)
         if message.msg_id in ids:
             says = f"Two messages of {log.session_id} have the msg_id {message.msg_id}."
             case.findings.breaks(2, "msg_id", says, row_of("stored message", message))
