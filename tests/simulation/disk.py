@@ -170,18 +170,17 @@ class Lock:
 
     async def take(self, process: Process | None) -> None:
         """Wait for it."""
-        if self._held:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((process, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on()
-                raise
-        self._held = True
-        if process is not None:
-            process.deaths.append(self._pass_on)
+        if not self._held:
+            self._give(process)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((process, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.free(process)
+            raise
 
     def free(self, process: Process | None) -> None:
         """Give it to the next."""
@@ -189,12 +188,17 @@ class Lock:
             process.deaths.remove(self._pass_on)
         self._pass_on()
 
+    def _give(self, process: Process | None) -> None:
+        self._held = True
+        if process is not None:
+            process.deaths.append(self._pass_on)
+
     def _pass_on(self) -> None:
         self._held = False
         while self._waiting:
             process, turn = self._waiting.popleft()
             if not turn.done() and (process is None or process.alive):
-                self._held = True
+                self._give(process)
                 turn.set_result(None)
                 return
 

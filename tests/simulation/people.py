@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from sixin.core.errors import SixinError
-from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
 from tests.simulation.loop import inside
 from tests.simulation.network import Link, LinkFaults
-from tests.simulation.recorder import Asked, Recorder
-from tests.simulation.servers import BORN_MS, Server, Servers
+from tests.simulation.recorder import Recorder
+from tests.simulation.servers import Server, Servers
+from tests.simulation.tap import Tap, request
 
 PATIENCE_S = 20.0
 HELLO_ID = 1
@@ -41,29 +41,24 @@ class Person:
         self.seen.setdefault(message["session_id"], {})[int(message["msg_id"])] = int(message["sender"])
 
 
-class _Reply(msgspec.Struct):
-    id: int | None = None
-    ok: msgspec.Raw = msgspec.Raw(b"")
-    error: ErrorView | None = None
-
-
 class RawConnection:
     """One connection of a raw device."""
 
     def __init__(self, device: "RawDevice", server: Server) -> None:
         self._device = device
         self._last_id = HELLO_ID
-        self._waiting: dict[int, tuple[Asked, asyncio.Future[bytes | None]]] = {}
+        self._waiting: dict[int, asyncio.Future[bytes | None]] = {}
+        self._tap = Tap(device.recorder, device.person.uid, device.name)
         self.link = Link(device.chance, device.faults, server.process, self)
 
-    def ask(self, op: str, encoded: bytes, sent: bytes | None = None) -> "asyncio.Future[bytes | None]":
-        """Ask; the future holds the answer, or None for a refusal or silence. `sent`: where it is not to be told."""
-        recorder, device = self._device.recorder, self._device
-        asked = recorder.asked(device.person.uid, device.name, op, encoded)
+    def ask(self, op: str, encoded: bytes) -> "asyncio.Future[bytes | None]":
+        """Ask; the future holds the answer, or None for a refusal or silence."""
         future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
         number = HELLO_ID if op == "hello" else self._next_id()
-        self._waiting[number] = (asked, future)
-        self.link.send(encode({"id": number, "op": op, "body": msgspec.Raw(sent or encoded)}))
+        self._waiting[number] = future
+        frame = request(number, op, encoded)
+        self._tap.sent(frame)
+        self.link.send(frame)
         return future
 
     def _next_id(self) -> int:
@@ -72,27 +67,23 @@ class RawConnection:
 
     def received(self, frame: bytes) -> None:
         """A frame arrives."""
+        answered = self._tap.arrived(frame)
         if frame.startswith(b'{"notice"'):
             self._device.take_notice(self, frame)
-            return
-        reply = msgspec.json.decode(frame, type=_Reply)
-        asked, future = self._waiting.pop(reply.id or 0, (None, None))
-        if asked is None or future is None:
-            return
-        if reply.error is None:
-            self._device.recorder.answered(asked, reply.ok)
-            self._device.take_answer(asked.op, bytes(reply.ok), asked.body)
-        else:
-            self._device.recorder.refused(asked, reply.error)
-        if not future.done():
-            future.set_result(bytes(reply.ok) if reply.error is None else None)
+        elif answered is not None:
+            number, asked, answer = answered
+            if answer is not None:
+                self._device.take_answer(asked.op, answer, asked.body)
+            future = self._waiting.pop(number)
+            if not future.done():
+                future.set_result(answer)
 
     def closed(self) -> None:
         """The link is gone, and with it every answer."""
+        self._tap.closed()
         self._device.lost(self)
         waiting, self._waiting = self._waiting, {}
-        for asked, future in waiting.values():
-            self._device.recorder.silent(asked)
+        for future in waiting.values():
             if not future.done():
                 future.set_result(None)
 
@@ -126,13 +117,8 @@ class RawDevice:
         connection = RawConnection(self, server)
         if not connection.link.connect(server.node.websocket):
             return False
-        token = self._servers.tokens.mint(
-            self.person.uid,  # type: ignore[arg-type]
-            now_s=BORN_MS / 1_000,
-            ttl_s=20 * 366 * 86_400,
-            device_id=self.name,
-        )
-        greeted = connection.ask("hello", b"{}", encode({"token": token}))
+        token = self._servers.token(self.person.uid, self.name)
+        greeted = connection.ask("hello", encode({"token": token}))
         answer = await self._patiently(connection, greeted)
         if answer is not None and connection.link.open and not self.connected:
             self._connection = connection
@@ -162,7 +148,6 @@ class RawDevice:
         if frame.startswith(b'{"notice":"bye"'):
             connection.link.break_now()
             return
-        self.recorder.told(self.person.uid, self.name, frame)
         notice = msgspec.json.decode(frame)
         if isinstance(notice.get("message"), dict):
             self.person.learn(notice["message"])

@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["do", "connect", "drop", "sleep", "crash", "crash_soon", "stop", "clock"]
+Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "crash", "crash_soon", "stop", "clock"]
 
 OPERATIONS: dict[str, int] = {
     "send": 40,
@@ -118,10 +118,12 @@ def _actions(chance: Random, plan: Plan, operations: int, level: float) -> Itera
             yield Action(at_s, "connect", chance.randrange(plan.devices))
         if chance.random() < 0.03 * level:
             yield Action(at_s, "drop", chance.randrange(plan.devices))
-        if chance.random() < 0.005 * level:
-            # Mostly a moment, now and then a year.
-            asleep_s = chance.choice([1, 10, 100, 86_400 * 365])
-            yield Action(at_s, "sleep", chance.randrange(plan.devices), amount=asleep_s)
+        if chance.random() < 0.02 * level:
+            yield Action(at_s, "sleep", chance.randrange(plan.devices), amount=busy * chance.choice([3, 30, 300]))
+        if chance.random() < 0.001 * level:
+            yield Action(at_s, "year", 0)
+        if chance.random() < 0.01 * level:
+            yield Action(at_s, "reboot", chance.randrange(plan.devices), amount=chance.randrange(2))
         if chance.random() < 0.015 * level:
             yield _misfortune(chance, plan, at_s)
 

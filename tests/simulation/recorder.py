@@ -10,7 +10,7 @@ from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode, error_view
 from sixin.core.wire.views import contact_view, message_view
 from sixin.server.store.memory import MemoryStore
-from sixin.verify.history import Call, CutOff, History, Mark, StoredContacts, StoredMessages, Told
+from sixin.verify.history import Call, CutOff, History, Mark, Queued, StoredContacts, StoredMessages, Told
 
 ALL = 10**9
 
@@ -18,7 +18,7 @@ ALL = 10**9
 class Asked:
     """A call whose answer has not come."""
 
-    __slots__ = ("body", "device", "door", "op", "start", "uid")
+    __slots__ = ("body", "device", "op", "start", "uid")
 
     def __init__(self, start: int, uid: int, device: str, op: str, body: bytes) -> None:
         self.start = start
@@ -67,6 +67,10 @@ class Recorder:
     def told(self, uid: int, device: str, notice: bytes) -> None:
         """A device is told something."""
         self.history.events.append(Told(self.now(), str(uid), device, Raw(notice)))
+
+    def queued(self, uid: int, device: str, session_id: str, content: bytes) -> None:
+        """A device promises to deliver something."""
+        self.history.events.append(Queued(self.now(), str(uid), device, session_id, Raw(content)))
 
     def mark(self, what: str, who: str, detail: str = "") -> None:
         """Something happened."""

@@ -1,12 +1,11 @@
 """The nodes of a run: the real ones, in processes that can be killed, over one disk and one wire."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
 
-from sixin.core.errors import SixinError
 from sixin.server.app import Node
 from sixin.server.auth import Tokens
 from sixin.server.bus.local import LocalBus
@@ -62,11 +61,22 @@ class Servers:
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
-        self._starts: set[asyncio.Task[None]] = set()
+        self.skipped_ms = 0
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    def true_ms(self) -> int:
+        """The world's time: the loop's, and the years that were skipped because everybody slept."""
+        return BORN_MS + int(self.loop.time() * 1_000) + self.skipped_ms
 
     def now_ms(self, server: Server) -> int:
         """The time a node believes it is."""
-        return BORN_MS + int(self.loop.time() * 1_000) + server.skew_ms
+        return self.true_ms() + server.skew_ms
+
+    def token(self, uid: int, device: str) -> str:
+        """A token that outlives the run."""
+        now_s = BORN_MS / 1_000
+        return self.tokens.mint(uid, now_s=now_s, ttl_s=25 * 366 * 86_400, device_id=device)  # type: ignore[arg-type]
 
     async def start_all(self) -> None:
         """Bring every node up."""
@@ -75,20 +85,24 @@ class Servers:
 
     async def start(self, server: Server) -> None:
         """Bring a node up, with nothing in its memory."""
-        if server.process.alive and server.node is not None:
+        if server.process.alive and server.ready:
             return
+        server.process.kill()
         alone = len(self.servers) == 1
         process = Process(server.name)
         node = inside(process, self._make, server, alone)
         server.process, server.node, server.ready = process, node, False
         # Another life of it may still hold the disk for a moment.
-        with contextlib.suppress(SixinError):
-            started = inside(process, self.loop.create_task, node.start())
-            await asyncio.wait({started})
-            server.ready = process.alive and started.done() and started.exception() is None
+        started = inside(process, self.loop.create_task, node.start())
+        await asyncio.wait({started}, timeout=60)
+        server.ready = process.alive and started.done() and started.exception() is None
         if server.ready:
             self._sabotage(node)
+            process.deaths.append(lambda: self._died(server))
             self.recorder.mark("node_started", server.name)
+        elif not self._over:
+            process.kill()
+            asyncio.get_running_loop().call_later(1.0, self._restart, server, context=Context())
 
     def _make(self, server: Server, alone: bool) -> Node:
         store = self._wrap(SimulatedStore(self.disk, owned=alone))
@@ -97,9 +111,8 @@ class Servers:
 
     def crash(self, server: Server) -> None:
         """Kill a node now."""
-        if server.process.alive and server.ready:
+        if server.ready:
             server.process.kill()
-        server.ready = False
 
     def crash_within(self, server: Server, steps: int) -> None:
         """Kill a node between two of its next steps."""
@@ -114,32 +127,37 @@ class Servers:
         server.ready = False
         stopping = inside(server.process, self.loop.create_task, _drain(node))
         await asyncio.wait({stopping}, timeout=60)
-        server.process.kill()
         self.recorder.mark("node_stopped", server.name)
+        server.process.kill()
 
     def any_ready(self) -> Server | None:
         """A node that a load balancer would choose."""
         ready = [server for server in self.servers if server.ready and server.process.alive]
         return self.chance.choice(ready) if ready else None
 
-    async def heal(self) -> None:
-        """Bring back whatever is down."""
+    def _died(self, server: Server) -> None:
+        """Restart what dies, as an operator's supervisor does."""
+        server.ready = False
+        self.recorder.mark("node_crashed", server.name)
+        if not self._over:
+            asyncio.get_running_loop().call_later(self.chance.random(), self._restart, server, context=Context())
+
+    def _restart(self, server: Server) -> None:
+        if not self._over:
+            task = self.loop.create_task(self.start(server))
+            self._restarts.add(task)
+            task.add_done_callback(self._restarts.discard)
+
+    async def settle(self) -> None:
+        """No more restarts of their own: bring back whatever is down, for good."""
+        self._over = True
+        if self._restarts:
+            await asyncio.wait(self._restarts)
         for server in self.servers:
             server.process.die_at_step = -1
             if not (server.ready and server.process.alive):
                 server.process.kill()
-                server.node = None
                 await self.start(server)
-
-    async def keep_up(self) -> None:
-        """Restart what dies, as an operator's supervisor does."""
-        while True:
-            await asyncio.sleep(0.2 + self.chance.random())
-            for server in self.servers:
-                if not server.process.alive:
-                    self.recorder.mark("node_crashed", server.name)
-                    server.node = None
-                    await self.start(server)
 
 
 async def _drain(node: Node) -> None:

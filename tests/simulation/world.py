@@ -17,6 +17,8 @@ from tests.simulation.errands import errand, session_id_of
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
 from tests.simulation.people import Person, RawDevice
+from tests.simulation.phone_errands import use
+from tests.simulation.phones import Phone
 from tests.simulation.plan import Action, Plan
 from tests.simulation.recorder import Recorder
 from tests.simulation.servers import Sabotage, Servers
@@ -120,44 +122,56 @@ class World:
         uids = [FIRST_UID + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
         self.raw = [
-            RawDevice(
-                _chance(plan, f"device {person.uid}/{number}"),
-                person,
-                f"{person.uid}-raw{number}",
-                self.servers,
-                self.recorder,
-                self._link_faults,
-            )
+            RawDevice(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults)
             for person in self.people
-            for number in range(plan.raw_devices)
+            for name in (f"{person.uid}-raw{number}" for number in range(plan.raw_devices))
+        ]
+        self.phones = [
+            Phone(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults, plan.page)
+            for person in self.people
+            for name in (f"{person.uid}-phone{number}" for number in range(plan.sdk_devices))
         ]
 
     async def live(self) -> None:
         """From the first action to the last, and until everybody has settled."""
         await self.servers.start_all()
-        supervisor = self._loop.create_task(self.servers.keep_up())
         async with asyncio.TaskGroup() as doing:
             for action in self.plan.actions:
                 await asyncio.sleep(max(0.0, action.at_s - self._loop.time()))
                 doing.create_task(self._carry_out(action))
-        supervisor.cancel()
-        await asyncio.wait({supervisor})
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock"):
+        if action.kind in ("crash", "crash_soon", "stop", "clock", "year"):
             await self._befall(action)
             return
-        device = self.raw[action.who % len(self.raw)]
+        who = action.who % (len(self.raw) + len(self.phones))
+        if who < len(self.raw):
+            await self._with_raw(self.raw[who], action)
+        else:
+            await self._with_phone(self.phones[who - len(self.raw)], action)
+
+    async def _with_raw(self, device: RawDevice, action: Action) -> None:
         if action.kind == "connect":
             await device.connect()
-        elif action.kind in ("drop", "sleep"):
-            device.drop()
         elif action.kind == "do":
-            chance = Random(action.luck)
-            asked = errand(chance, device, action.op, self.plan.page)
+            asked = errand(Random(action.luck), device, action.op, self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
+        else:
+            device.drop()
+
+    async def _with_phone(self, phone: Phone, action: Action) -> None:
+        if action.kind == "connect":
+            await phone.switch_on()
+        elif action.kind == "do":
+            await use(Random(action.luck), phone, action.op)
+        elif action.kind == "sleep":
+            await phone.sleep(action.amount)
+        elif action.kind == "reboot":
+            await phone.reboot(power_lost=bool(action.amount))
+        else:
+            phone.lose_link()
 
     async def _befall(self, action: Action) -> None:
         server = self.servers.servers[action.who % len(self.servers.servers)]
@@ -167,6 +181,10 @@ class World:
             self.servers.crash_within(server, int(action.amount))
         elif action.kind == "stop":
             await self.servers.stop(server)
+        elif action.kind == "year":
+            # Nothing happens in it, so nothing has to be waited for.
+            self.servers.skipped_ms += 366 * 86_400_000
+            self.recorder.mark("clock_moved", "everybody", "a year")
         else:
             server.skew_ms += int(action.amount)
             self.recorder.mark("clock_moved", server.name, str(action.amount))
@@ -175,8 +193,14 @@ class World:
         """The weather clears, whoever is down comes back, and everything on its way arrives."""
         for faults in (self._link_faults, self._disk_faults, self._wire_faults):
             _clear(faults)
-        await self.servers.heal()
+        await self.servers.settle()
         await asyncio.sleep(120)
+        # One after the other, and again: what one still had to say is news for the others.
+        for _ in range(2):
+            for phone in self.phones:
+                await phone.settle()
+            await asyncio.sleep(60)
+        self.recorder.history.ends.extend(phone.copy() for phone in self.phones)
         uids = [person.uid for person in self.people]
         sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
         await self.recorder.take_end(self.disk.rows, uids, sessions)

@@ -14,6 +14,7 @@ from sixin.verify.history import (
     DeviceCopy,
     Evidence,
     History,
+    Queued,
     StoredContacts,
     Told,
     known_at,
@@ -88,6 +89,7 @@ class Case:
         """What a user hid in a session: msg_id to the contact version it was done at."""
         self.devices: list[DeviceCopy] = []
         self.cut_offs: list[CutOff] = []
+        self.queued: list[Queued] = []
         self._take_ends(history)
 
         self.calls: list[tuple[Call, Body, Answer | None]] = []
@@ -147,6 +149,8 @@ class Case:
                 self.timeline.append(event)
             elif isinstance(event, CutOff):
                 self.cut_offs.append(event)
+            elif isinstance(event, Queued):
+                self.queued.append(event)
             elif isinstance(event, Call):
                 self._take_call(event)
 

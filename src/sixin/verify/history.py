@@ -73,6 +73,19 @@ class CutOff(Struct, frozen=True, gc=False, omit_defaults=True, tag="cut_off"):
     """One session; every session where it is empty."""
 
 
+class Queued(Struct, frozen=True, gc=False, omit_defaults=True, tag="queued"):
+    """A device told its user that it keeps what he said until it is delivered: into its outbox, and on its disk.
+
+    Contents of one device have to differ from each other, so that what became of each can be told.
+    """
+
+    at: int
+    uid: UidText
+    device: str
+    session_id: str
+    content: Raw
+
+
 class StoredMessages(Struct, frozen=True, gc=False, omit_defaults=True, tag="stored_messages"):
     """A session as the server holds it at the end. `messages`: in any order."""
 
@@ -119,9 +132,11 @@ class DeviceCopy(Struct, frozen=True, gc=False, omit_defaults=True, tag="device_
     """It has pulled until nothing was new, and nothing happened since."""
     unsent: list[tuple[str, int]] = []
     """What waits in its outbox: session_id and seq_id."""
+    refused: list[tuple[str, Raw]] = []
+    """What it shows as refused for good: session_id and content."""
 
 
-Event = Call | Told | Mark | CutOff
+Event = Call | Told | Mark | CutOff | Queued
 End = StoredMessages | StoredContacts | DeviceCopy
 Entry = Event | End
 

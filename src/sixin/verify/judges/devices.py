@@ -1,8 +1,12 @@
 """Sentence 6: a device that has pulled until nothing was new holds what the server holds for its user."""
 
+from typing import Any
+
+import msgspec
+
 from sixin.verify.case import Case
 from sixin.verify.history import DeviceCopy, HeldMessages
-from sixin.verify.logs import SessionLog, difference
+from sixin.verify.logs import UNKNOWN, SessionLog, difference
 from sixin.verify.rows import row_of
 from sixin.verify.seen import Contact, Message, contact_of, members_of, message_of
 
@@ -16,6 +20,7 @@ def judge(case: Case) -> None:
             for held in device.sessions:
                 _judge_session(case, device, held)
         _judge_unsent(case, device)
+    _judge_queued(case)
 
 
 def _name(device: DeviceCopy) -> str:
@@ -121,3 +126,38 @@ def _judge_unsent(case: Case, device: DeviceCopy) -> None:
         session_id, seq_id = device.unsent[0]
         says = f"{_name(device)} is settled, and still has seq_id {seq_id} for {session_id} in its outbox."
         case.findings.breaks(6, "outbox", says)
+
+
+def _judge_queued(case: Case) -> None:
+    """What a device promised to deliver was delivered, once, or is shown as waiting or refused."""
+    sent = _sent_by_content(case)
+    copies = {(device.uid, device.device): device for device in case.devices}
+    for queued in case.queued:
+        said = msgspec.json.decode(queued.content)
+        messages = sent.get((queued.session_id, int(queued.uid), queued.device, _key(said)), set())
+        case.findings.judged[6] += 1
+        if len(messages) > 1:
+            says = f"{queued.uid} said it once on {queued.device}, and it stands as {len(messages)} messages: {messages}."
+            case.findings.breaks(2, "twice", says, queued)
+        device = copies.get((queued.uid, queued.device))
+        if messages or device is None or not device.settled:
+            continue
+        if not any(msgspec.json.decode(content) == said for _, content in device.refused):
+            says = f"{queued.device} of {queued.uid} had promised to deliver this, and forgot it."
+            case.findings.breaks(6, "outbox", says, queued)
+
+
+def _sent_by_content(case: Case) -> dict[tuple[str, int, str, str], set[int]]:
+    """The messages that each device's sends have become, by what they said."""
+    found: dict[tuple[str, int, str, str], set[int]] = {}
+    for (session_id, sender, seq_id), attempts in case.sends.items():
+        log = case.logs.get(session_id)
+        end = log.by_seq.get((sender, seq_id)) if log is not None else None
+        for call, body, _ in attempts.calls:
+            if end is not None and log is not None and log.said(end) in (UNKNOWN, body.content):
+                found.setdefault((session_id, sender, call.device, _key(body.content)), set()).add(end.msg_id)
+    return found
+
+
+def _key(content: Any) -> str:
+    return msgspec.json.encode(content, order="sorted").decode()
