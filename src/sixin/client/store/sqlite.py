@@ -215,7 +215,7 @@ _Run = Callable[..., sqlite3.Cursor]
 
 
 def _message(row: tuple[Any, ...]) -> Message:
-    return Message(*row[:9], b"", *row[9:])
+    return Message(*(*row[:9], b"", *row[9:]))
 
 
 @contextlib.contextmanager
