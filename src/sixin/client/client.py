@@ -22,6 +22,7 @@ from sixin.client.pending import Pending
 from sixin.client.store.base import Store
 from sixin.client.store.memory import MemoryStore
 from sixin.client.store.sqlite import SqliteStore
+from sixin.client.sync import Sizes
 from sixin.client.transport import LinkLost, Transport, WebSocketTransport
 from sixin.core import errors
 from sixin.core.contact import Contact
@@ -82,6 +83,7 @@ class Client:
         device_id: str | None,
         clock: Clock,
         chance: Random,
+        sizes: Sizes | None = None,
     ) -> None:
         self._transport = transport
         self._token = token
@@ -89,6 +91,7 @@ class Client:
         self._device_id = device_id
         self._clock = clock
         self._chance = chance
+        self._sizes = sizes
         self._engine: Engine | None = None
         self._running: asyncio.Task[None] | None = None
 
@@ -112,6 +115,7 @@ class Client:
                 token=self._token,
                 clock=self._clock,
                 chance=self._chance,
+                sizes=self._sizes,
             )
             self._running = asyncio.get_running_loop().create_task(self._engine.run())
             await self._known(self._engine)

@@ -18,7 +18,7 @@ from sixin.core.ids import SessionId, Uid, parse_session_id, parse_uid
 from sixin.core.message import Message
 from sixin.core.wire import codec
 from sixin.core.wire.bodies import OPERATIONS, ContactView, HelloAnswer, HelloBody, MessageView
-from sixin.core.wire.frames import ContactNotice, MessageNotice, TypingNotice
+from sixin.core.wire.frames import TypingNotice
 from sixin.core.wire.views import contact_of, message_of
 
 
@@ -102,10 +102,25 @@ class _Incoming(Struct):
     """Any frame of the server, before it is known which."""
 
     id: int | None = None
-    ok: Raw | None = None
+    ok: Raw = Raw(b"")
     error: _Error | None = None
     notice: str | None = None
     code: str = ""
+
+
+class _MessageNotice(Struct):
+    """`frames.MessageNotice`, with what it carries as its type."""
+
+    session_id: str
+    version_id: int
+    message: MessageView | None = None
+
+
+class _ContactNotice(Struct):
+    """`frames.ContactNotice`, likewise."""
+
+    version_id: int
+    contact: ContactView | None = None
 
 
 HELLO_ID: Final = 1
@@ -149,14 +164,14 @@ class Conversation:
         op = self._asked.pop(frame.id, None)
         if op is None:
             return None  # answered before: a frame may come twice
-        if frame.ok is not None:
+        if frame.ok:
             return Answered(frame.id, codec.decode_as(OPERATIONS[op].answer, frame.ok))
         return Refused(frame.id, _error_of(frame))
 
     def _greeted(self, frame: _Incoming) -> Event:
         if frame.id != HELLO_ID:
             raise ProtocolBroken("The answer to a hello comes before any other.")
-        if frame.ok is None:
+        if not frame.ok:
             self.phase = Phase.CLOSED
             return Refused(HELLO_ID, _error_of(frame))
         answer = codec.decode_as(HelloAnswer, frame.ok)
@@ -166,12 +181,12 @@ class Conversation:
     def _notice_of(self, frame: _Incoming, payload: bytes) -> Event | None:
         match frame.notice:
             case "message":
-                told = codec.decode_as(MessageNotice, payload)
-                message = None if told.message is None else message_of(codec.decode_as(MessageView, told.message))
+                told = codec.decode_as(_MessageNotice, payload)
+                message = None if told.message is None else message_of(told.message)
                 return MessageNoticed(parse_session_id(told.session_id), told.version_id, message)
             case "contact":
-                seen = codec.decode_as(ContactNotice, payload)
-                contact = None if seen.contact is None else contact_of(codec.decode_as(ContactView, seen.contact))
+                seen = codec.decode_as(_ContactNotice, payload)
+                contact = None if seen.contact is None else contact_of(seen.contact)
                 return ContactNoticed(seen.version_id, contact)
             case "typing":
                 typing = codec.decode_as(TypingNotice, payload)

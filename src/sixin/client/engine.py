@@ -30,7 +30,7 @@ from sixin.client.outbox import backoff_s
 from sixin.client.requests import Pull, PullContacts, PullHidden, PullNew, PullOld, on_wire
 from sixin.client.sender import Sender
 from sixin.client.store.base import Store
-from sixin.client.sync import Sync
+from sixin.client.sync import Sizes, Sync
 from sixin.client.transport import LinkLost, Transport
 from sixin.core import errors
 from sixin.core.ids import SessionId, parse_msg_id
@@ -56,14 +56,14 @@ class Engine:
         token: Token,
         clock: Clock,
         chance: Random,
-        sync: Sync | None = None,
+        sizes: Sizes | None = None,
     ) -> None:
         """`uid`: 0 where neither the store nor the token says it; the first hello will."""
         self.uid = uid
         self.store = store
         self.clock = clock
         self.heads = Heads(state)
-        self.sync = sync or Sync(self.heads)
+        self.sync = Sync(self.heads, sizes)
         self.link = Link(transport, token, device_id=device_id, owner=self, clock=clock, chance=chance)
         self.sender = Sender(self, state, chance=chance)
         self._device_id = device_id

@@ -113,8 +113,9 @@ class Link:
             except _TokenRefused as refused:
                 if not callable(self._token):
                     self._sign_out(str(refused))
-            except (LinkLost, ProtocolBroken, TimeoutError):
-                pass  # the owner was told, if there was a connection to lose
+            except (LinkLost, ProtocolBroken, TimeoutError) as error:
+                # The owner was told already, if there was a connection to lose.
+                log.info("not_connected", extra={"reason": str(error) or type(error).__name__})
             tries = 0 if self._clock.running_s() - began_s >= STEADY_CONNECTION_S else tries + 1
             await self._pause(backoff_s(max(0, tries - 1), self._chance))
 

@@ -5,7 +5,6 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from sixin.core.ids import SessionId
-from sixin.core.limits import PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX
 from sixin.core.wire.bodies import PullContactsBody, PullHiddenBody, PullNewBody, PullOldBody
 
 
@@ -13,6 +12,7 @@ class PullContacts(Struct, frozen=True):
     """What changed in the contacts."""
 
     after: int
+    limit: int
 
 
 class PullNew(Struct, frozen=True):
@@ -20,6 +20,7 @@ class PullNew(Struct, frozen=True):
 
     session_id: SessionId
     after: int
+    limit: int
     born_up_to: int | None = None
 
 
@@ -48,11 +49,11 @@ def on_wire(pull: Pull) -> tuple[str, Any]:
     """The operation and its body."""
     match pull:
         case PullContacts():
-            return "pull_contacts", PullContactsBody(pull.after, PAGE_CONTACTS_MAX)
+            return "pull_contacts", PullContactsBody(pull.after, pull.limit)
         case PullNew():
             born_up_to = UNSET if pull.born_up_to is None else pull.born_up_to
             return "pull_new", PullNewBody(
-                session_id=pull.session_id, after_version=pull.after, limit=PAGE_MESSAGES_MAX, born_up_to=born_up_to
+                session_id=pull.session_id, after_version=pull.after, limit=pull.limit, born_up_to=born_up_to
             )
         case PullOld():
             before = UNSET if pull.before is None else pull.before

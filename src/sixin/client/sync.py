@@ -12,6 +12,7 @@ heads, before it calls the next method.
 
 from collections.abc import Iterable, Sequence
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from sixin.client.heads import Heads
@@ -20,25 +21,40 @@ from sixin.client.model import Cleared, Gap, Hidden, Writes
 from sixin.client.requests import OfSession, Pull, PullContacts, PullHidden, PullNew, PullOld
 from sixin.core.contact import Contact
 from sixin.core.ids import MsgId, SessionId
-from sixin.core.limits import FAR_BEHIND_VERSIONS, PAGE_MESSAGES_DEFAULT, PULLS_IN_FLIGHT_MAX
+from sixin.core.limits import (
+    FAR_BEHIND_VERSIONS,
+    PAGE_CONTACTS_MAX,
+    PAGE_MESSAGES_DEFAULT,
+    PAGE_MESSAGES_MAX,
+    PULLS_IN_FLIGHT_MAX,
+)
 from sixin.core.message import Message
+
+
+class Sizes(Struct, frozen=True):
+    """How much is asked for at once. The pages are no larger than the server's limits."""
+
+    far_behind: int = FAR_BEHIND_VERSIONS
+    """Versions after which a session starts again from its newest page."""
+    newest: int = PAGE_MESSAGES_DEFAULT
+    """Messages of that page."""
+    changes: int = PAGE_MESSAGES_MAX
+    contacts: int = PAGE_CONTACTS_MAX
 
 
 class Sync:
     """One user's copy on one device, on its way to being equal to the server."""
 
-    def __init__(
-        self, heads: Heads, *, far_behind: int = FAR_BEHIND_VERSIONS, page: int = PAGE_MESSAGES_DEFAULT
-    ) -> None:
-        """`far_behind`: versions after which a session starts again from its newest page. `page`: messages of that."""
+    def __init__(self, heads: Heads, sizes: Sizes | None = None) -> None:
         self._heads = heads
-        self._far_behind = far_behind
-        self._page = page
+        self._sizes = sizes or Sizes()
         self._connected = False
         self._contacts_due = False
         self._contacts_asked: PullContacts | None = None
         # Dicts for their order: the same run asks for the same things in the same order.
         self._due: dict[SessionId, None] = {}
+        self._news: dict[SessionId, None] = {}
+        """Sessions of which something was heard since the pull that is under way was asked."""
         self._asked: dict[SessionId, OfSession] = {}
         self._heard: dict[SessionId, int] = {}
         self._to_check: dict[SessionId, None] = {}
@@ -68,6 +84,7 @@ class Sync:
         self._contacts_due = False
         self._asked.clear()
         self._due.clear()
+        self._news.clear()
         self._heard.clear()
         self._to_check.clear()
 
@@ -103,7 +120,7 @@ class Sync:
     def wanted(self, session_id: SessionId) -> None:
         """Bring a session up to date, and hold its newest page if nothing of it is held."""
         (self._to_check if session_id in self._heads.held else self._to_open)[session_id] = None
-        self._due[session_id] = None
+        self._stir(session_id)
 
     # What the server says unasked, and in answers to operations.
 
@@ -118,14 +135,14 @@ class Sync:
             return Writes()
         if message is None or version_id > held.top.version + 1:
             self._heard[session_id] = max(version_id, self._heard.get(session_id, 0))
-            self._due[session_id] = None
+            self._stir(session_id)
             return Writes()
         return self._with_messages(held.after_notice(version_id), [message])
 
     def _first_noticed(self, session_id: SessionId, version_id: int, message: Message | None) -> Writes:
         if message is None or message.sort_key != version_id or not self._visible(message):
             return Writes()
-        self._due[session_id] = None
+        self._stir(session_id)
         return self._with_messages(held_from_notice(session_id, version_id), [message])
 
     def contact_noticed(self, version_id: int, contact: Contact | None) -> Writes:
@@ -168,7 +185,7 @@ class Sync:
         if held is None:
             if pull.before is not None:  # the copy was forgotten meanwhile: there is nothing to add an older page to
                 return Writes()
-            self._due[pull.session_id] = None
+            self._stir(pull.session_id)
             return self._with_messages(held_from_page(pull.session_id, low, version_id, pull.hidden_version), messages)
         if pull.before is not None:
             return self._with_messages(held.after_older_page(low, pull.before, version_id), messages)
@@ -197,10 +214,10 @@ class Sync:
         if isinstance(pull, PullContacts):
             self._contacts_due = self._contacts_due or again
         elif again:
-            self._due[pull.session_id] = None
+            self._stir(pull.session_id)
             if isinstance(pull, PullNew):
                 self._to_check[pull.session_id] = None
-        else:
+        elif pull.session_id not in self._news:
             self._drop(pull.session_id)
 
     # What to ask for.
@@ -212,7 +229,7 @@ class Sync:
         pulls: list[Pull] = []
         if self._contacts_due and self._contacts_asked is None:
             self._contacts_due = False
-            self._contacts_asked = PullContacts(self._heads.contact_version)
+            self._contacts_asked = PullContacts(self._heads.contact_version, self._sizes.contacts)
             pulls.append(self._contacts_asked)
         for session_id in [session_id for session_id in self._due if session_id not in self._asked]:
             if len(self._asked) >= PULLS_IN_FLIGHT_MAX:
@@ -222,6 +239,7 @@ class Sync:
                 self._drop(session_id)
             else:
                 self._asked[session_id] = pull
+                self._news.pop(session_id, None)
                 pulls.append(pull)
         return pulls
 
@@ -247,31 +265,35 @@ class Sync:
         if held is None:
             if session_id not in self._to_open:
                 return None
-            return self.newest_of(session_id, self._page)
+            return self.newest_of(session_id, self._sizes.newest)
         self._to_open.pop(session_id, None)
         if held.hidden_version < self._hidden_version(session_id):
             return PullHidden(session_id, held.hidden_version)
 
         wanted = max(self._heard.get(session_id, 0), self._message_version(session_id))
-        if wanted - held.top.version > self._far_behind:
-            return self.newest_of(session_id, self._page)
-        if wanted > held.top.version or session_id in self._to_check:
+        if wanted - held.top.version > self._sizes.far_behind:
+            return self.newest_of(session_id, self._sizes.newest)
+        if wanted > held.top.version or not held.complete or session_id in self._to_check:
             self._to_check.pop(session_id, None)
-            return PullNew(session_id, held.top.version)
+            return PullNew(session_id, held.top.version, self._sizes.changes)
         lagging = held.lagging(wanted)
         if lagging:
-            return PullNew(session_id, min(one.version for one in lagging), lagging[-1].high)
+            oldest = min(one.version for one in lagging)
+            return PullNew(session_id, oldest, self._sizes.changes, born_up_to=lagging[-1].high)
         return None
 
     def _settle(self, before: Held, after: Held) -> None:
         """An answer that brought a session no further ends the asking: else a stale replica would be asked for ever."""
-        if after != before or before.session_id in self._to_check:
-            self._due[before.session_id] = None
-        else:
+        if after == before and before.session_id not in self._news:
             self._drop(before.session_id)
+
+    def _stir(self, session_id: SessionId) -> None:
+        self._due[session_id] = None
+        self._news[session_id] = None
 
     def _drop(self, session_id: SessionId) -> None:
         self._due.pop(session_id, None)
+        self._news.pop(session_id, None)
         self._heard.pop(session_id, None)
         self._to_check.pop(session_id, None)
         self._to_open.pop(session_id, None)
@@ -329,7 +351,7 @@ class Sync:
                 writes.cleared.append(Cleared(contact.session_id, MsgId(contact.last_del_msg_id)))
             held = self._heads.held.get(contact.session_id)
             if held is not None:
-                self._due[contact.session_id] = None
+                self._stir(contact.session_id)
                 if contact.last_del_msg_id >= contact.last_msg_id > 0:
                     writes.held.append(held.after_full_clear(contact.message_version))
         return writes
