@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from sixin.client import Client, Offline, Page
-from sixin.client.client import Client as ClientClass
+from sixin.client import Client, Page
 from sixin.client.pending import Pending
 from sixin.client.store.base import Store
 from sixin.client.store.memory import MemoryStore
@@ -52,7 +51,12 @@ class Afternoon:
         wire = self.house.wire(self._faults(Random(self.chance.random())))
         clock = TurningClock(self.chance.choice((0, 0, 5_000_000, -5_000_000)))
         store = store or MemoryStore()
-        client = ClientClass(
+        device = Device(uid, wire, store, self._client(uid, wire, clock, store), clock)
+        self.devices.append(device)
+        return device
+
+    def _client(self, uid: int, wire: Wire, clock: TurningClock, store: Store) -> Client:
+        return Client(
             wire,
             self.house.token(uid),
             store=store,
@@ -61,9 +65,6 @@ class Afternoon:
             chance=Random(self.chance.random()),
             sizes=self._sizes,
         )
-        device = Device(uid, wire, store, client, clock)
-        self.devices.append(device)
-        return device
 
     async def open(self, device: Device) -> None:
         await device.awake.enter_async_context(device.client)
@@ -82,6 +83,8 @@ class Afternoon:
             (4, self._look),
             (6, self._link),
             (20, self._wait),
+            (3, self._sleep),
+            (3, self._restart),
         ]
         weights = [weight for weight, _ in acts]
         (_, act) = self.chance.choices(acts, weights)[0]
@@ -161,6 +164,22 @@ class Afternoon:
             case _:
                 device.wire.reachable = not device.wire.reachable
 
+    async def _sleep(self, device: Device) -> None:
+        """The others go on without this device, for longer than a page is long."""
+        await device.client.go_offline()
+        for _ in range(self.chance.randint(5, 40)):
+            other = self.chance.choice(self.devices)
+            if other is not device:
+                with contextlib.suppress(errors.SixinError):
+                    await self.chance.choice((self._send, self._send, self._send, self._recall, self._delete))(other)
+        device.client.go_online()
+
+    async def _restart(self, device: Device) -> None:
+        """The program ends in the middle of whatever it does, and is started again over what its store holds."""
+        await device.awake.aclose()
+        device.client = self._client(device.uid, device.wire, device.clock, device.store)
+        await self.open(device)
+
     async def _wait(self, device: Device) -> None:
         await asyncio.sleep(self.chance.choice((0, 0.01, 0.5, 5)))
 
@@ -220,6 +239,3 @@ async def spend(seed: int, *, acts: int, uids: tuple[int, ...] = (1001, 1001, 10
         finally:
             await afternoon.close()
         return afternoon
-
-
-__all__ = ["Afternoon", "Device", "Offline", "spend", "stormy"]

@@ -175,14 +175,20 @@ class Link:
             # A notice that overtook the welcome: the contacts are pulled in a moment anyway.
 
     async def _converse(self, channel: Channel, conversation: Conversation) -> None:
-        ended: list[Exception] = []
+        # Not a TaskGroup: until Python 3.13, one whose child fails just as it is cancelled forgets that it was cancelled.
+        loop = asyncio.get_running_loop()
+        tasks = [
+            loop.create_task(self._read(channel, conversation)),
+            loop.create_task(self._write(channel)),
+            loop.create_task(self._watch()),
+        ]
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write(channel))
-                tasks.create_task(self._watch())
-                tasks.create_task(self._read(channel, conversation))
-        except* (LinkLost, ProtocolBroken, _TokenRefused) as group:
-            ended += group.exceptions
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        ended = [one for one in outcomes if isinstance(one, Exception)]
         # The one that says most: a token that is not taken ends the trying, a lost link does not.
         raise next((error for error in ended if isinstance(error, _TokenRefused)), ended[0])
 
