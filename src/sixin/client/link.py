@@ -175,7 +175,7 @@ class Link:
             # A notice that overtook the welcome: the contacts are pulled in a moment anyway.
 
     async def _converse(self, channel: Channel, conversation: Conversation) -> None:
-        # Not a TaskGroup: until Python 3.13, one whose child fails just as it is cancelled forgets that it was cancelled.
+        # Not a TaskGroup: until Python 3.13, one whose child fails just as it is cancelled forgets the cancellation.
         loop = asyncio.get_running_loop()
         tasks = [
             loop.create_task(self._read(channel, conversation)),
