@@ -73,7 +73,7 @@ class Socket:
 
     def close(self, code: int, reason: str = "") -> None:
         # What was written before it still arrives.
-        asyncio.get_running_loop().call_soon(self._channel.cut)
+        asyncio.get_running_loop().call_later(0.001, self._channel.cut)
 
     def pause_reading(self) -> None:
         """The loopback has no buffer to fill."""
