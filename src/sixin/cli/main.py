@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import sixin
-from sixin.cli import bench, demo, inspect, migrate, revoke, serve, token
+from sixin.cli import bench, chat, demo, inspect, migrate, revoke, serve, token
 
-COMMANDS = (serve, demo, token, revoke, inspect, migrate, bench)
+COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, bench)
 
 
 def parser() -> argparse.ArgumentParser:
