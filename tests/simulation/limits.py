@@ -24,6 +24,7 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "NOTICE_BYTES_MAX": (encoded, [0, 40]),
     "CONNECTIONS_PER_USER_MAX": (hub, [4]),  # not below the devices of a user here
     "CONNECTION_REQUESTS_MAX": (websocket, [2, 4]),
+    "CONNECTION_ANSWERS_BYTES_MAX": (websocket, [2_000]),  # above the high water of the simulated transport
     "READS_WAITING_MAX": (dispatch, [2]),
     "PAGE_HIDDEN_MAX": (pulls, [4]),  # not below what one delete names here
     "PULLS_IN_FLIGHT_MAX": (sync, [1]),

@@ -18,6 +18,7 @@ from sixin.server.app import Node
 from sixin.server.bus.base import Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.gateway import dispatch
+from sixin.server.gateway.framing import text_frame
 from sixin.server.operations import contacts, messages, pulls
 from sixin.server.operations.actor import Actor
 from sixin.server.store import memory
@@ -434,7 +435,7 @@ def _contact_to_the_peer() -> Callable[[Node], None]:
             for one in told:
                 if isinstance(one, ContactChanged):
                     outlets = node.hub._outlets.get(one.contact.peer, {})
-                    node.hub._put(outlets, node.hub.encoded.contact_notice(one.contact))
+                    node.hub._put(outlets, text_frame(node.hub.encoded.contact_notice(one.contact)))
 
         node.hub._tell_here = tell  # type: ignore[method-assign]
 

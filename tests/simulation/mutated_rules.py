@@ -55,6 +55,8 @@ def _changed(decision: Decision, change: Callable[[Message], Message]) -> Decisi
             replace(notice, message=change(notice.message))
             if isinstance(notice, MessageChanged)
             else ContactChanged(in_contact(notice.contact))
+            if isinstance(notice, ContactChanged)
+            else notice
             for notice in decision.notices
         ),
     )

@@ -28,6 +28,7 @@ from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
 from sixin.server.store.sqlite import SqliteStore
 from tests.simulation.model import Model, Refused, Said
+from tests.simulation.network import payload_of
 from tests.simulation.servers import BORN_MS
 
 SECRET = "s" * 32
@@ -61,7 +62,7 @@ class Listener:
 
     def put(self, frame: bytes) -> None:
         """Take a notice in. None is lost here, so each is the next version."""
-        notice = msgspec.json.decode(frame)
+        notice = msgspec.json.decode(payload_of(frame))
         if notice["notice"] == "contact":
             assert notice["version_id"] == self.version + 1
             self.version = notice["version_id"]
@@ -80,6 +81,9 @@ class Listener:
 
     def flush(self) -> None:
         """Everything is taken at once."""
+
+    def revoke(self, tokens_from_s: int) -> None:
+        """It has no token."""
 
 
 class Operations(RuleBasedStateMachine):

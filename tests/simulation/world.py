@@ -106,6 +106,7 @@ class World:
             stall=0.001 * faults.disk,
             fails_before=0.01 * faults.disk,
             fails_in_doubt=0.02 * faults.disk,
+            collides=0.05 * faults.disk,
             read_fails=0.005 * faults.disk,
         )
         self.disk = Disk(_chance(plan, "disk"), self._disk_faults)
