@@ -206,6 +206,14 @@ def make_bus(settings: Settings) -> Bus:
     """The bus the settings name. Raises `SettingsRefused`."""
     if settings.bus == "local":
         return LocalBus()
+    if settings.bus.startswith(("nats://", "tls://")):
+        # Imported where it is asked for: the client is an extra.
+        from sixin.server.bus.nats import NatsBus
+
+        try:
+            return NatsBus(settings.bus)
+        except (ValueError, OSError) as error:
+            raise SettingsRefused(str(error)) from None
     raise SettingsRefused(f"There is no bus {settings.bus.split(':')[0]!r}: local or nats://…")
 
 
