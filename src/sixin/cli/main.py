@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 
 import sixin
-from sixin.cli import demo, inspect, migrate, serve, token
+from sixin.cli import chat, demo, inspect, migrate, serve, token
 
-COMMANDS = (serve, demo, token, inspect, migrate)
+COMMANDS = (serve, demo, token, inspect, chat, migrate)
 
 
 def parser() -> argparse.ArgumentParser:
