@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from sixin.client import Client, Page
+from sixin.client import Client, Page, StoreFailed
+from sixin.client.model import Applied, State, Writes
 from sixin.client.pending import Pending
 from sixin.client.store.base import Store
 from sixin.client.store.memory import MemoryStore
 from sixin.client.sync import Sizes
 from sixin.core import errors
-from sixin.core.ids import SessionId, Uid, pair_session_id
+from sixin.core.ids import MsgId, SessionId, Uid, pair_session_id
+from sixin.core.message import Message
 from tests.client.loopback import Faults, House, TurningClock, Wire, assert_equal
 
 SMALL = Sizes(far_behind=6, newest=3, changes=4, contacts=2)
@@ -46,6 +48,8 @@ class Afternoon:
         self._sizes = sizes
         self.devices: list[Device] = []
         self.texts = 0
+        self.perhaps = 0
+        """Sends of which the program crashed before it was told that they are queued."""
 
     def new_device(self, uid: int, store: Store | None = None) -> Device:
         wire = self.house.wire(self._faults(Random(self.chance.random())))
@@ -88,16 +92,24 @@ class Afternoon:
         ]
         weights = [weight for weight, _ in acts]
         (_, act) = self.chance.choices(acts, weights)[0]
-        with contextlib.suppress(errors.SixinError):
+        try:
             await act(device)
+        except errors.SixinError:
+            pass
+        except StoreFailed:
+            await self._restart(device)
 
     def _peer(self, device: Device) -> int:
         return self.chance.choice(USERS)
 
     async def _send(self, device: Device) -> None:
+        text = f"{device.uid} says {self.texts + self.perhaps}"
+        try:
+            pending = await device.client.send(self._peer(device), text)
+        except StoreFailed:
+            self.perhaps += 1
+            raise
         self.texts += 1
-        text = f"{device.uid} says {self.texts}"
-        pending = await device.client.send(self._peer(device), text)
         device.said[pending.session_id, pending.seq_id] = text
 
     async def _any_message(self, device: Device, *, own: bool = False) -> tuple[int, int] | None:
@@ -170,13 +182,14 @@ class Afternoon:
         for _ in range(self.chance.randint(5, 40)):
             other = self.chance.choice(self.devices)
             if other is not device:
-                with contextlib.suppress(errors.SixinError):
+                with contextlib.suppress(errors.SixinError, StoreFailed):
                     await self.chance.choice((self._send, self._send, self._send, self._recall, self._delete))(other)
         device.client.go_online()
 
     async def _restart(self, device: Device) -> None:
         """The program ends in the middle of whatever it does, and is started again over what its store holds."""
-        await device.awake.aclose()
+        with contextlib.suppress(StoreFailed):
+            await device.awake.aclose()
         device.client = self._client(device.uid, device.wire, device.clock, device.store)
         await self.open(device)
 
@@ -187,6 +200,9 @@ class Afternoon:
         """Every link is well again, everybody comes in, and all that was queued leaves."""
         for device in self.devices:
             device.wire.heal()
+            if isinstance(device.store, CrashingStore):
+                device.store.heal()
+                await self._restart(device)
             device.client.go_online()
         for _ in range(2):  # what the last one sends is news to the first
             for device in self.devices:
@@ -206,11 +222,46 @@ class Afternoon:
                 mine = [one.seq_id for one in rows if (session_id, one.seq_id) in device.said]
                 assert mine == sorted(mine), "what one device says in one session stands there in its order"
         # Each once, recalled or not; and nothing that nobody said.
-        assert total == self.texts
+        assert self.texts <= total <= self.texts + self.perhaps
 
     async def close(self) -> None:
         for device in self.devices:
-            await device.awake.aclose()
+            with contextlib.suppress(StoreFailed):
+                await device.awake.aclose()
+
+
+class CrashingStore(Store):
+    """A store whose program dies at some of its writes: just before one, or just after it is on disk."""
+
+    def __init__(self, store: Store, chance: Random, often: float) -> None:
+        self._store = store
+        self._chance = chance
+        self._often = often
+
+    def heal(self) -> None:
+        self._often = 0.0
+
+    def apply(self, writes: Writes) -> Applied:
+        if self._chance.random() < self._often:
+            if self._chance.random() < 0.5:
+                self._store.apply(writes)
+            raise StoreFailed("the program died")
+        return self._store.apply(writes)
+
+    def open(self) -> State:
+        return self._store.open()
+
+    def adopt(self, uid: int, device_id: str) -> None:
+        self._store.adopt(uid, device_id)
+
+    def page(self, session_id: SessionId, *, low: int, high: int, limit: int) -> list[Message]:
+        return self._store.page(session_id, low=low, high=high, limit=limit)
+
+    def message(self, session_id: SessionId, msg_id: MsgId) -> Message | None:
+        return self._store.message(session_id, msg_id)
+
+    def close(self) -> None:
+        self._store.close()
 
 
 def stormy(chance: Random) -> Faults:
@@ -225,13 +276,19 @@ def stormy(chance: Random) -> Faults:
     )
 
 
-async def spend(seed: int, *, acts: int, uids: tuple[int, ...] = (1001, 1001, 1002, 1003)) -> Afternoon:
+async def spend(
+    seed: int,
+    *,
+    acts: int,
+    uids: tuple[int, ...] = (1001, 1001, 1002, 1003),
+    store: Callable[[Random], Store] | None = None,
+) -> Afternoon:
     """A whole afternoon with one seed, up to the moment where everybody is in step."""
     async with House() as house:
         afternoon = Afternoon(house, seed, stormy)
         try:
             for uid in uids:
-                await afternoon.open(afternoon.new_device(uid))
+                await afternoon.open(afternoon.new_device(uid, store(afternoon.chance) if store else None))
             for _ in range(acts):
                 await afternoon.act(afternoon.chance.choice(afternoon.devices))
             await afternoon.evening()

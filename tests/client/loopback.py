@@ -48,7 +48,9 @@ class Faults:
         notice = towards_client and payload.startswith(b'{"notice"')
         if notice and self.chance.random() < self.lose_notice:
             return []
-        copies = 2 if self.chance.random() < self.double else 1
+        # A hello is said once: a WebSocket does not double frames, and what is doubled above it is never a hello.
+        double = self.chance.random() < self.double and b'"op":"hello"' not in payload
+        copies = 2 if double else 1
         held_back = self.late_s if towards_client and self.notices_first and not notice else 0.0
         return [
             held_back + (self.chance.uniform(0, self.late_s) if self.chance.random() < self.late else 0.0)
@@ -71,7 +73,7 @@ class Socket:
 
     def close(self, code: int, reason: str = "") -> None:
         # What was written before it still arrives.
-        asyncio.get_running_loop().call_soon(self._channel.cut)
+        asyncio.get_running_loop().call_later(0.001, self._channel.cut)
 
     def pause_reading(self) -> None:
         """The loopback has no buffer to fill."""

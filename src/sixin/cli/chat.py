@@ -73,11 +73,12 @@ async def _chat(client: sixin.client.Client, uid: Uid, to: str | None) -> int:
     async with client as me:
         if me.uid != uid:
             raise errors.Unauthenticated(f"The token is of {me.uid}, not of {uid}.")
-        talk, events = Talk(me), me.events()
+        talk = Talk(me)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FIRST_LOOK_S):
                 await me.synced()
         say(f"you are {uid}{'' if me.online else ', and offline'}; /help lists what you can type")
+        events = me.events()
         await talk.typed("/list" if to is None else f"/to {to}")
 
         showing = asyncio.get_running_loop().create_task(show_events(talk, events))

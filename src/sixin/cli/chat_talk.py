@@ -189,7 +189,8 @@ class Talk:
         """Show an event."""
         match event:
             case MessageArrived(message) if message.session_id == self._session:
-                self._show(message)
+                if message.ordinal not in self._shown:
+                    self._show(message)
                 await self._read_if_needed()
             case MessageArrived(message):
                 say(f"* {message_line(message, uid=self._me.uid, peer_read_msg_id=0)}  (/to {message.sender})")

@@ -102,7 +102,7 @@ class Client:
         """
         state = self._store.open()
         try:
-            uid = state.uid or (uid_of_token(self._token) if isinstance(self._token, str) else 0)
+            uid = (uid_of_token(self._token) if isinstance(self._token, str) else 0) or state.uid
             device_id = self._device_id or state.device_id or f"{self._chance.getrandbits(72):018x}"
             if uid:
                 self._store.adopt(uid, device_id)
@@ -181,14 +181,18 @@ class Client:
         self._it.link.resume()
 
     async def connected(self) -> None:
-        """Wait until there is a connection."""
+        """Wait until there is a connection. Raises `Unauthenticated` where the token is not taken."""
         engine = self._it
+        engine.link.check_token()
         await engine.until(lambda: engine.link.ready)
 
     async def synced(self) -> None:
         """Wait until the copy equals the server as it was at some moment after this call, and the outbox is empty but
-        for what was refused. Waits as long as the link is away: put a timeout around it."""
+        for what was refused. Waits as long as the link is away: put a timeout around it.
+
+        Raises `Unauthenticated` where the token is not taken."""
         engine = self._it
+        engine.link.check_token()
         engine.sync.list_entered()
         engine.pump()
         await engine.until(lambda: engine.quiet)

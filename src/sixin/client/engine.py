@@ -196,7 +196,10 @@ class Engine:
     def signed_out(self, code: str) -> None:
         """The token is not taken."""
         self.tell(events.SignedOut(code))
-        self._wake_with(errors.Unauthenticated(f"The server does not take this token ({code})."))
+        try:
+            self.link.check_token()
+        except errors.Unauthenticated as why:
+            self._wake_with(why)
 
     # What is to be asked, and the answers.
 

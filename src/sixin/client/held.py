@@ -81,7 +81,9 @@ class Held(Struct, frozen=True, gc=False):
 
         The claim never rises above the top range, in place or in version, so that the open end stays true.
         """
-        claim = Range(low, min(before_sort_key - 1, self.top.high), min(version_id, self.top.version))
+        # Nor above what was born when the page was read: a page of what is to come is empty, and proves nothing.
+        high = min(before_sort_key - 1, version_id, self.top.high)
+        claim = Range(low, high, min(version_id, self.top.version))
         if claim.high < claim.low:
             return self
         return replace(self, ranges=overlay(self.ranges, claim))

@@ -72,6 +72,8 @@ class Link:
         self._wanted = asyncio.Event()
         self._wanted.set()
         self._hurry = asyncio.Event()
+        self._gone = asyncio.Event()
+        self._signed_out = ""
         self._channel: Channel | None = None
         self._conversation: Conversation | None = None
         self._asked: dict[int, _Asked] = {}
@@ -94,10 +96,13 @@ class Link:
         self._wanted.clear()
         self._hurry.set()
         if self._channel is not None:
+            self._gone.clear()
             await self._channel.close()
+            await self._gone.wait()
 
     def resume(self) -> None:
         """Connect, at once."""
+        self._signed_out = ""
         self._wanted.set()
         self._hurry.set()
 
@@ -128,7 +133,13 @@ class Link:
 
     def _sign_out(self, code: str) -> None:
         self._wanted.clear()
+        self._signed_out = code
         self._owner.signed_out(code)
+
+    def check_token(self) -> None:
+        """Raise `Unauthenticated` if the last token was not taken and nobody has asked to try again."""
+        if self._signed_out:
+            raise errors.Unauthenticated(f"The server does not take this token ({self._signed_out}).")
 
     async def _connect_once(self) -> None:
         reason = "The connection ended."
@@ -228,5 +239,6 @@ class Link:
             one.done(LinkLost(reason))
         if was_ready:
             self._owner.lost(reason)
+        self._gone.set()
         if channel is not None:
             await channel.close()

@@ -73,19 +73,19 @@ class SqliteStore(Store):
             raise
 
     def _connect(self) -> sqlite3.Connection:
-        # Two tasks may share it, two threads may not; 0 s: whoever has the file has it for as long as he runs.
-        connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        self._connection = connection
+        # 0 s: whoever has the file has it for as long as he runs, so there is nothing to wait for.
+        connection = self._connection = sqlite3.connect(self._path, timeout=0, isolation_level=None)
         # Exclusive: two processes with one copy would each follow their own notices and undo the other's cursors.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA secure_delete = ON")
+        self._refuse_foreign(connection)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
         return connection
 
-    def _migrate(self) -> None:
-        connection = self._open_connection
+    def _refuse_foreign(self, connection: sqlite3.Connection) -> None:
+        """Before anything is changed: even the journal mode stands in the file."""
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
         (level,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -93,6 +93,10 @@ class SqliteStore(Store):
             raise StoreRefused(f"{self._path} is not a client's store. Nothing was changed in it.")
         if level > len(MIGRATIONS):
             raise StoreRefused(f"{self._path} was written by a newer version (level {level}). Update this program.")
+
+    def _migrate(self) -> None:
+        connection = self._open_connection
+        (level,) = connection.execute("PRAGMA user_version").fetchone()
         for applied, name in enumerate(MIGRATIONS[level:], level + 1):
             # The numbers are ours, not anybody's input; PRAGMA takes no parameters.
             connection.executescript(
