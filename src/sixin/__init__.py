@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sixin.version import __version__
+
 if TYPE_CHECKING:
     from sixin.client import Client, connect
-
-__version__ = "0.1.0"
 
 __all__ = ["Client", "__version__", "connect"]
 

@@ -219,7 +219,8 @@ class Afternoon:
             total += len(rows)
             assert [one.ordinal for one in rows] == list(range(1, len(rows) + 1))
             for device in self.devices:
-                mine = [one.seq_id for one in rows if (session_id, one.seq_id) in device.said]
+                own = [one.seq_id for one in rows if one.sender == device.uid]
+                mine = [seq_id for seq_id in own if (session_id, seq_id) in device.said]
                 assert mine == sorted(mine), "what one device says in one session stands there in its order"
         # Each once, recalled or not; and nothing that nobody said.
         assert self.texts <= total <= self.texts + self.perhaps

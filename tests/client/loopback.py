@@ -144,10 +144,11 @@ class Wire:
         self.faults = faults or Faults()
         self.channels: set[Channel] = set()
         self.reachable = True
-        self.attempts = 0
+        self.attempts_s: list[float] = []
+        """When the client has tried to connect."""
 
     async def connect(self) -> Channel:
-        self.attempts += 1
+        self.attempts_s.append(asyncio.get_running_loop().time())
         if not self.reachable:
             raise LinkLost("unreachable")
         decision = self._house.node.websocket.upgrade(

@@ -341,7 +341,7 @@ def test_a_reader_that_sleeps_is_told_to_look_again_and_misses_nothing() -> None
     async def story() -> None:
         async with House() as house, house.device(1001) as ann, house.device(1002) as ben:
             lazy = EventReader(events_max=8)
-            ben._it._readers[lazy] = None  # noqa: SLF001  # as `events` does, with a smaller queue
+            ben._it._readers[lazy] = None  # as `events` does, with a smaller queue
             for number in range(50):
                 await ann.send(1002, f"{number}")
             await ann.synced()
@@ -402,4 +402,4 @@ def test_the_package_names_what_is_needed_and_loads_it_when_it_is() -> None:
     program = "import sys, sixin, sixin.server.app; sys.exit('sixin.client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
     with pytest.raises(AttributeError):
-        _ = sixin.disconnect  # type: ignore[attr-defined]
+        _ = sixin.disconnect

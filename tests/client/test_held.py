@@ -15,6 +15,8 @@ from sixin.core.ids import SessionId
 HERE = SessionId("1001:1002")
 Row = tuple[int, int]
 """sort_key and version: a message, as far as claims are concerned."""
+Page = tuple[list[Row], int, bool]
+"""Rows, the version, and whether there are more."""
 
 
 @dataclass
@@ -31,7 +33,7 @@ class Timeline:
         self.rows[place] = self.version
         return place, self.version
 
-    def pull_new(self, after: int, born_up_to: int | None, limit: int) -> tuple[list[Row], int, bool]:
+    def pull_new(self, after: int, born_up_to: int | None, limit: int) -> Page:
         found = sorted(
             ((place, version) for place, version in self.rows.items() if version > after),
             key=lambda row: row[1],
@@ -41,7 +43,7 @@ class Timeline:
             return found, self.version, False
         return found[:limit], found[limit - 1][1], True
 
-    def pull_old(self, before: int | None, limit: int) -> tuple[list[Row], int, bool]:
+    def pull_old(self, before: int | None, limit: int) -> Page:
         found = sorted(row for row in self.rows.items() if before is None or row[0] < before)
         return found[-limit:], self.version, len(found) > limit
 
@@ -77,72 +79,94 @@ def check(device: Device, timeline: Timeline) -> None:
     assert held.top.high <= held.top.version
 
 
-def step(device: Device, timeline: Timeline, chance: Random, waiting: list[tuple[str, object]]) -> None:
+@dataclass(frozen=True)
+class Notice:
+    """The change with this version, on its way."""
+
+    row: Row
+
+
+@dataclass(frozen=True)
+class New:
+    """An answer to `pull_new`, on its way."""
+
+    after: int
+    born_up_to: int | None
+    page: Page
+
+
+@dataclass(frozen=True)
+class Old:
+    """An answer to `pull_old`, on its way."""
+
+    before: int | None
+    page: Page
+
+
+Waiting = list[Notice | New | Old]
+
+
+def step(device: Device, timeline: Timeline, chance: Random, waiting: Waiting) -> None:
     """One thing happens: a change, a question, or an answer or notice that was on its way for any time."""
     held = device.held
     what = chance.random()
     if what < 0.4:
-        place, version = timeline.change(chance)
+        row = timeline.change(chance)
         if chance.random() < 0.7:
-            waiting.append(("notice", (place, version)))
+            waiting.append(Notice(row))
     elif what < 0.7 and waiting:
-        kind, answer = waiting.pop(chance.randrange(len(waiting)))
+        arrived = waiting.pop(chance.randrange(len(waiting)))
         if chance.random() < 0.2:
-            waiting.append((kind, answer))  # it comes once more
-        arrive(device, kind, answer)
+            waiting.append(arrived)  # it comes once more
+        arrive(device, arrived)
     elif held is None:
-        limit = chance.randint(1, 4)
-        waiting.append(("old", (None, timeline.pull_old(None, limit))))
+        waiting.append(Old(None, timeline.pull_old(None, chance.randint(1, 4))))
     else:
-        ask(held, timeline, chance, waiting)
+        waiting.append(asked(held, timeline, chance))
 
 
-def ask(held: Held, timeline: Timeline, chance: Random, waiting: list[tuple[str, object]]) -> None:
+def asked(held: Held, timeline: Timeline, chance: Random) -> New | Old:
     limit = chance.randint(1, 4)
     lagging = held.lagging(held.top.version)
     match chance.randrange(4):
         case 0:
             after = held.top.version
-            waiting.append(("new", (after, None, timeline.pull_new(after, None, limit))))
+            return New(after, None, timeline.pull_new(after, None, limit))
         case 1 if lagging:
             after, up_to = min(one.version for one in lagging), lagging[-1].high
-            waiting.append(("new", (after, up_to, timeline.pull_new(after, up_to, limit))))
+            return New(after, up_to, timeline.pull_new(after, up_to, limit))
         case 2:
-            waiting.append(("old", (None, timeline.pull_old(None, limit))))
+            return Old(None, timeline.pull_old(None, limit))
         case _:
             before = chance.randint(1, timeline.version + 2)
-            waiting.append(("old", (before, timeline.pull_old(before, limit))))
+            return Old(before, timeline.pull_old(before, limit))
 
 
-def arrive(device: Device, kind: str, answer: object) -> None:
+def arrive(device: Device, arrived: Notice | New | Old) -> None:
     held = device.held
-    if kind == "notice":
-        place, version = answer  # type: ignore[misc]
-        if held is None:
-            if place == version:
+    match arrived:
+        case Notice((place, version)):
+            if held is None and place == version:
                 device.take(held_from_notice(HERE, version), [(place, version)])
-        elif version == held.top.version + 1:
-            device.take(held.after_notice(version), [(place, version)])
-    elif kind == "new" and held is not None:
-        after, up_to, (rows, version, more) = answer  # type: ignore[misc]
-        device.take(held.after_pull_new(after, up_to, version, more=more), rows)
-    elif kind == "old":
-        before, (rows, version, more) = answer  # type: ignore[misc]
-        low = rows[0][0] if more else 0
-        if held is None:
-            if before is None:
+            elif held is not None and version == held.top.version + 1:
+                device.take(held.after_notice(version), [(place, version)])
+        case New(after, up_to, (rows, version, more)) if held is not None:
+            device.take(held.after_pull_new(after, up_to, version, more=more), rows)
+        case Old(before, (rows, version, more)):
+            low = rows[0][0] if more else 0
+            if held is not None and before is not None:
+                device.take(held.after_older_page(low, before, version), rows)
+            elif held is not None:
+                device.take(held.after_newest_page(low, version), rows)
+            elif before is None:
                 device.take(held_from_page(HERE, low, version, 0), rows)
-        elif before is None:
-            device.take(held.after_newest_page(low, version), rows)
-        else:
-            device.take(held.after_older_page(low, before, version), rows)
 
 
 @settings(max_examples=500, deadline=None)
 @given(seed=st.integers(0, 2**40), steps=st.integers(1, 120))
 def test_no_order_of_notices_and_answers_makes_a_claim_untrue(seed: int, steps: int) -> None:
     chance, timeline, device = Random(seed), Timeline(), Device()
-    waiting: list[tuple[str, object]] = []
+    waiting: Waiting = []
     for _ in range(steps):
         step(device, timeline, chance, waiting)
         check(device, timeline)

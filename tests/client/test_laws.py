@@ -1,4 +1,4 @@
-"""The law of the copy: whatever the links do, a device that comes back and pulls holds exactly what the server holds."""
+"""The law of the copy: whatever the links do, a device that comes back and pulls holds what the server holds."""
 
 import tempfile
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_one_seed_is_one_run() -> None:
                 await afternoon.act(afternoon.chance.choice(afternoon.devices))
             await afternoon.evening()
             copies: list[object] = [device.client.local_copy() for device in afternoon.devices]
-            copies += [device.wire.attempts for device in afternoon.devices]
+            copies += [device.wire.attempts_s for device in afternoon.devices]
             await afternoon.close()
             return copies
 

@@ -1,11 +1,13 @@
 """The laws of what a device can prove: claims about places, checked place by place."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sixin.client.ranges import Range, Ranges, covers, floor_below, overlay
 
-PLACES = range(0, 25)
+PLACES = range(25)
 
 
 @st.composite
@@ -38,7 +40,7 @@ def test_each_place_is_claimed_at_the_highest_version_of_any_claim(all_claims: l
 @given(st.lists(claims(), max_size=8))
 def test_ranges_ascend_keep_apart_and_are_as_few_as_possible(all_claims: list[Range]) -> None:
     ranges = laid(all_claims)
-    for one, following in zip(ranges, ranges[1:], strict=False):
+    for one, following in pairwise(ranges):
         assert one.low <= one.high < following.low
         assert one.high + 1 < following.low or one.version != following.version
 

@@ -1,4 +1,4 @@
-"""A loop whose time jumps to the next thing that happens: an hour of waiting takes no time, and a run repeats itself."""
+"""A loop whose time jumps to the next thing that happens: an hour takes no time, and a run repeats itself."""
 
 import asyncio
 from collections.abc import Coroutine

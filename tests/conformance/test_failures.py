@@ -42,6 +42,9 @@ class Breaking(Store):
     async def user(self, uid: Uid) -> UserHead:
         return await self.below.user(uid)
 
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        return await self.below.revocations()
+
     async def session(self, session_id: SessionId) -> Session:
         return await self.below.session(session_id)
 

@@ -119,7 +119,7 @@ class Witness:
         for contact in changed.contacts:
             self.contact_versions[contact.owner] += 1
             assert contact.version_id == self.contact_versions[contact.owner]
-        assert not isinstance(command, commands.PutProfile)
+        assert not isinstance(command, commands.OfUser)
         concerned = set(pair_members(command.session_id))
         if not isinstance(command, commands.Send | commands.Recall | commands.DeleteForAll | commands.Read):
             concerned = {command.actor}

@@ -57,7 +57,11 @@ def statements() -> list[str]:
     return [part.strip() for text in texts for part in text.split(";") if TABLE.search(part)]
 
 
-@pytest.mark.parametrize("statement", statements())
+ON_EVERY_SHARD = "tokens_from_s > 0"
+"""Revoked tokens are asked for on purpose on every shard: few rows, at the start of a node and every few seconds."""
+
+
+@pytest.mark.parametrize("statement", [text for text in statements() if ON_EVERY_SHARD not in text])
 def test_a_statement_names_its_shards_and_does_not_cross_over(statement: str) -> None:
     assert crossings(statement) == []
 

@@ -105,6 +105,11 @@ async def _admin(house: House) -> dict[str, dict[str, Any]]:
         status, body = await house.get(f"/v1/admin/inspect/{name}/{value}", token=token)
         assert status == 200, body
         found[f"inspect_{name}"] = {"body": {parameter: value}, "ok": msgspec.json.decode(body)}
+    # Last, and of somebody else: whoever is revoked is out.
+    revoke = {"uid": "1003"}
+    revoked = await house.post("/v1/admin/revoke", msgspec.json.encode(revoke), token=token)
+    assert revoked.ok is not None, revoked
+    found["revoke"] = {"body": revoke, "ok": revoked.ok}
     return found
 
 

@@ -227,7 +227,7 @@ async def open_house(
     """A house over a store in memory; without rate limits, unless `settings` say otherwise."""
     clock = clock or Clock()
     chosen = Settings(**{"store": "memory", "port": 0, "requests_per_s": 0, "demo": demo is not None, **settings})
-    node = Node(chosen, store=store or MemoryStore(), bus=LocalBus(), tokens=TOKENS, clock_ms=clock)
+    node = Node(chosen, store=store or MemoryStore(), bus=LocalBus(), tokens=Tokens(SECRET), clock_ms=clock)
     await node.start()
     try:
         listener = await open_door(node, demo=demo)

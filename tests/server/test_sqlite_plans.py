@@ -39,7 +39,11 @@ def whole_walks(steps: list[str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", sorted(SQL))
+WHOLE_ON_PURPOSE = {"revocations"}
+"""Asked once, at the start; its index holds the revoked alone."""
+
+
+@pytest.mark.parametrize("name", sorted(SQL.keys() - WHOLE_ON_PURPOSE))
 def test_every_statement_walks_an_index(connection: sqlite3.Connection, name: str) -> None:
     assert whole_walks(plan_of(connection, SQL[name])) == []
 

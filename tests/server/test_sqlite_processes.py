@@ -152,6 +152,25 @@ async def test_a_read_that_was_given_up_does_not_shift_the_answers(tmp_path: Pat
         assert given_up.cancelled()
 
 
+async def test_a_request_in_the_moment_of_death_is_refused_and_does_not_hang(tmp_path: Path) -> None:
+    async with Open(tmp_path) as opened:
+        store = opened.store
+
+        async def ask_twice() -> None:
+            with pytest.raises(errors.Unavailable):
+                await store.user(ANN)
+            # In the very turn in which the death is known and nobody has dealt with it yet.
+            await store.user(ANN)
+
+        kill(store.reader.pid, signal.SIGSTOP)
+        asking = asyncio.create_task(ask_twice())
+        await until(lambda: store.reader.waiting == 1)
+        kill(store.reader.pid, signal.SIGKILL)
+        async with asyncio.timeout(WAIT_S):
+            with pytest.raises(errors.Unavailable):
+                await asking
+
+
 async def test_a_signal_to_the_whole_group_leaves_the_processes_to_their_server(tmp_path: Path) -> None:
     async with talking(tmp_path) as talk:
         before = (talk.store.writer.pid, talk.store.reader.pid)

@@ -18,11 +18,14 @@ class NatsServer(Server):
     def url(self) -> str:
         return f"nats://sixin:{self.password}@127.0.0.1:{self.port}"
 
+    @property
+    def settings(self) -> str:
+        """What is in its configuration file."""
+        return f"listen: 127.0.0.1:{self.port}\nauthorization {{ user: sixin, password: {self.password!r} }}\n"
+
     def _launch(self) -> subprocess.Popen[bytes]:
         config = self.folder / "nats.conf"
-        config.write_text(
-            f"listen: 127.0.0.1:{self.port}\nauthorization {{ user: sixin, password: {self.password!r} }}\n"
-        )
+        config.write_text(self.settings)
         with self.log_file.open("ab") as log:
             # A session of its own: an interrupt typed at the tests is theirs, and they stop the server in good order.
             return subprocess.Popen(

@@ -93,13 +93,26 @@ class Server(ABC):
         if self._process is None:
             return
 
-        children = _children_of(self._process.pid)
-        for pid in [self._process.pid, *children]:
-            # A child may be gone already.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self._signal_all(signal.SIGKILL)
         self._process.wait(STOP_SECONDS_MAX)
         self._process = None
+
+    def pause(self) -> None:
+        """Let it hang: it takes connections and answers nothing, until `resume`."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on as if nothing had happened."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        if self._process is None:
+            return
+
+        for pid in [self._process.pid, *_children_of(self._process.pid)]:
+            # A child may be gone already.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def restart(self) -> None:
         """Stop and start, on the same port with the same data."""

@@ -5,22 +5,17 @@ import json
 import sys
 import time
 import unicodedata
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sixin.cli.settings import add_settings, settings_of
+from sixin.cli.admin import ask, url_and_token
+from sixin.cli.settings import add_settings
 from sixin.core import errors
-from sixin.core.ids import EPOCH_S, MsgId, Uid, msg_id_parts, parse_session_id, parse_uid
+from sixin.core.ids import EPOCH_S, MsgId, msg_id_parts, parse_session_id, parse_uid
 from sixin.core.limits import PINNED_SORT_KEY_BASE
-from sixin.server.auth import Tokens, load_secret
-from sixin.server.config import Settings, SettingsRefused
+from sixin.server.config import SettingsRefused
 
-TOKEN_TTL_S = 3_600
-TIMEOUT_S = 10
 PREVIEW_COLUMNS = 32
 
 View = dict[str, Any]
@@ -43,15 +38,13 @@ def run(args: argparse.Namespace) -> int:
     """Show it once, or again and again."""
     try:
         path = _path_of(args.what)
-        settings = settings_of(args)
-        token = args.token or _admin_token(settings)
+        url, token = url_and_token(args)
     except (SettingsRefused, errors.BadRequest, ValueError, OSError) as refused:
         print(f"sixin: {refused}", file=sys.stderr)
         return 2
-    url = args.url or f"http://{settings.host}:{settings.port}"
     while True:
         try:
-            found = _ask(f"{url}/v1/admin/inspect/{path}", token)
+            found = ask(f"{url}/v1/admin/inspect/{path}", token)
         except (OSError, ValueError) as error:
             print(f"sixin: {url}: {error}", file=sys.stderr)
             return 1
@@ -65,23 +58,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _path_of(what: str) -> str:
     return f"session/{parse_session_id(what)}" if ":" in what or what.startswith("g") else f"user/{parse_uid(what)}"
-
-
-def _admin_token(settings: Settings) -> str:
-    tokens = Tokens(load_secret(Path(settings.data), settings.secret))
-    return tokens.mint(Uid(1), now_s=time.time(), ttl_s=TOKEN_TTL_S, role="admin")
-
-
-def _ask(url: str, token: str) -> View:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("the URL must start with http:// or https://")
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - checked above
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - checked above
-            found: View = json.load(answer)
-            return found
-    except urllib.error.HTTPError as refused:
-        raise ValueError(json.load(refused)["error"]["message"]) from None
 
 
 def render(found: View) -> str:

@@ -190,7 +190,8 @@ class Client:
         """Wait until the copy equals the server as it was at some moment after this call, and the outbox is empty but
         for what was refused. Waits as long as the link is away: put a timeout around it.
 
-        Raises `Unauthenticated` where the token is not taken."""
+        Raises `Unauthenticated` where the token is not taken.
+        """
         engine = self._it
         engine.link.check_token()
         engine.sync.list_entered()

@@ -98,8 +98,24 @@ class PutProfile(Struct, frozen=True, gc=False):
 
     profile: Profile
 
+    @property
+    def uid(self) -> Uid:
+        """Whose profile it is."""
+        return self.profile.uid
 
-Command = Send | Recall | DeleteForMe | DeleteForAll | Clear | DeleteContact | Read | Pin | Mute | Label | PutProfile
+
+class RevokeTokens(Struct, frozen=True, gc=False):
+    """Believe no token of a user that was issued before a time. For the application's server alone."""
+
+    uid: Uid
+    tokens_from_s: int
+    """Unix seconds."""
+
+
+OfUser = PutProfile | RevokeTokens
+"""The commands that are about a user alone, and no session."""
+
+Command = Send | Recall | DeleteForMe | DeleteForAll | Clear | DeleteContact | Read | Pin | Mute | Label | OfUser
 
 
 class Policy(Struct, frozen=True):

@@ -138,9 +138,13 @@ class Hidden(Struct, frozen=True, gc=False):
 
 
 class Profile(Struct, frozen=True, gc=False):
-    """What the application told about a user; needed only where `users = "registered"`."""
+    """What the application told about a user. Most users have none."""
 
     uid: Uid
     kind: Literal["person", "bot", "system"] = "person"
     name: str = ""
     avatar: str = ""
+    registered: bool = True
+    """Whether the application registered the user; false where it only revoked tokens."""
+    tokens_from_s: int = 0
+    """Tokens issued before this time (Unix seconds) are not believed; 0 where none was ever revoked."""

@@ -15,7 +15,7 @@ from sixin.core.commands import Command, Policy
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
 from sixin.core.ids import MsgId, SessionId, Uid, msg_id_of, next_tick, pair_members, peer_of, slot_of
 from sixin.core.message import Message, Status
-from sixin.core.notices import ContactChanged, MessageChanged, Notice
+from sixin.core.notices import ContactChanged, MessageChanged, Notice, TokensRevoked
 from sixin.core.rows import NO_CHANGES, Changes, PreviewWithout, Rows, UnreadUpTo
 from sixin.core.session import Session, SlotHead
 
@@ -236,8 +236,18 @@ def _decide_label(rows: Rows, command: commands.Label, now_ms: int, policy: Poli
 
 
 def _decide_put_profile(rows: Rows, command: commands.PutProfile, now_ms: int, policy: Policy) -> Decision:
-    profile = command.profile
-    return Decision(profile, NO_CHANGES if rows.profiles[profile.uid] == profile else Changes(profiles=(profile,)))
+    before = rows.profiles[command.uid]
+    # What an application tells about a user brings no revoked token back.
+    after = replace(command.profile, tokens_from_s=before.tokens_from_s) if before else command.profile
+    return Decision(after, NO_CHANGES if after == before else Changes(profiles=(after,)))
+
+
+def _decide_revoke_tokens(rows: Rows, command: commands.RevokeTokens, now_ms: int, policy: Policy) -> Decision:
+    before = rows.profiles[command.uid] or Profile(command.uid, registered=False)
+    if command.tokens_from_s <= before.tokens_from_s:
+        return Decision(before)
+    after = replace(before, tokens_from_s=command.tokens_from_s)
+    return Decision(after, Changes(profiles=(after,)), (TokensRevoked(after.uid, after.tokens_from_s),))
 
 
 def _own_contact(rows: Rows, actor: Uid, session_id: SessionId) -> Contact:
@@ -289,10 +299,14 @@ def _head_after(head: UserHead, before: Contact, after: Contact) -> UserHead:
 
 
 def _refuse_unregistered(rows: Rows, sender: Uid, members: tuple[Uid, ...]) -> None:
-    if rows.profiles[sender] is None:
+    if not _is_registered(rows.profiles[sender]):
         raise errors.Forbidden("Only registered users may send.")
-    if any(rows.profiles[member] is None for member in members):
+    if not all(_is_registered(rows.profiles[member]) for member in members):
         raise errors.NotFound
+
+
+def _is_registered(profile: Profile | None) -> bool:
+    return profile is not None and profile.registered
 
 
 _DECIDERS: dict[type[Command], Callable[[Rows, Any, int, Policy], Decision]] = {
@@ -307,4 +321,5 @@ _DECIDERS: dict[type[Command], Callable[[Rows, Any, int, Policy], Decision]] = {
     commands.Mute: _decide_mute,
     commands.Label: _decide_label,
     commands.PutProfile: _decide_put_profile,
+    commands.RevokeTokens: _decide_revoke_tokens,
 }

@@ -72,6 +72,9 @@ WRITER_QUEUE_MAX: Final = 20_000
 READS_WAITING_MAX: Final = 10_000
 """Reads waiting for the store. Past it a caller is told `unavailable`."""
 
+REVOCATIONS_POLL_S: Final = 5.0
+"""How often a node that shares its database looks for revoked tokens: the bound when the bus loses the notice."""
+
 STORE_TIMEOUT_S: Final = 30.0
 """A store that has not answered by then is taken for dead."""
 
@@ -123,7 +126,7 @@ SQLITE_CACHE_KIB: Final = 400_000
 """Pages of the file that a connection may keep in memory, as measured (docs/storage.md)."""
 
 SQLITE_CHECKED_BYTES_MAX: Final = 256 * 1024 * 1024
-"""A file up to this size is checked when it is opened: see docs/storage.md for what that costs."""
+"""A file up to this size is checked when it is opened: about a second (docs/storage.md). A larger one is not."""
 
 SQLITE_OPEN_TIMEOUT_S: Final = 600.0
 """A process of the store that has not opened its file by then is taken for dead. It may have to migrate gigabytes."""
@@ -191,3 +194,39 @@ CHAT_TIMER_S: Final = 30.0
 INTERNAL_RETRIES_MAX: Final = 5
 """How often an entry is sent again after `internal`: it may be its content that the server cannot take, and it must
 not keep those behind it for ever."""
+
+BUS_HEARTBEAT_S: Final = 1.0
+"""How often a node says that it is there: what was lost on the bus is noticed by then."""
+
+BUS_EXPIRY_S: Final = 3.5
+"""A node that was not heard for so long is taken for dead, and its users for gone: three heartbeats and some delay."""
+
+BUS_MESSAGE_BYTES_MAX: Final = 512 * 1024
+"""One message to a node: half of what a NATS server takes by default."""
+
+BUS_PENDING_BYTES_MAX: Final = 8 * 1024 * 1024
+"""What waits to be sent to one node. Past it, notices for that node are dropped: its devices pull."""
+
+BUS_UIDS_MAX: Final = 50_000
+"""Users in one message of a node's list: 9 bytes each, so below `BUS_MESSAGE_BYTES_MAX`."""
+
+BUS_RECONNECT_MIN_S: Final = 0.1
+BUS_RECONNECT_MAX_S: Final = 5.0
+"""How long a node waits before it tries to reach the bus again: at first, and after many tries."""
+
+BUS_CONNECT_TIMEOUT_S: Final = 5.0
+BUS_LINK_TIMEOUT_S: Final = 2.0
+"""A bus that does not answer for so long is taken for dead and connected to anew."""
+
+BUS_ECHO_S: Final = 3.5
+"""What a node says to all comes back to it as well; where it has not for so long, the bus is not healthy."""
+
+BUS_CLOSE_TIMEOUT_S: Final = 2.0
+"""How long a goodbye may take."""
+
+BUS_UNANSWERED_BYTES_MAX: Final = 256 * 1024
+"""After so much, a node waits until the bus has taken it before it says more."""
+
+BUS_RECEIVED_MAX: Final = 10_000
+BUS_RECEIVED_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Messages that came and were not looked at yet. A node further behind is stuck: more is dropped, and found missing."""

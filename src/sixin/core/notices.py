@@ -22,4 +22,11 @@ class ContactChanged(Struct, frozen=True, gc=False, tag=True):
     contact: Contact
 
 
-Notice = MessageChanged | ContactChanged
+class TokensRevoked(Struct, frozen=True, gc=False, tag=True):
+    """Tokens of a user issued before a time (Unix seconds) are not believed any more: his connections by them end."""
+
+    uid: Uid
+    tokens_from_s: int
+
+
+Notice = MessageChanged | ContactChanged | TokensRevoked

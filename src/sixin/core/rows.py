@@ -141,13 +141,13 @@ def fact_of(command: Command) -> Fact | None:
 
 def session_of(command: Command) -> SessionId | None:
     """The session a command is about; none for those about a user alone."""
-    return None if isinstance(command, commands.PutProfile) else command.session_id
+    return None if isinstance(command, commands.OfUser) else command.session_id
 
 
 def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
     """Add what a command names."""
-    if isinstance(command, commands.PutProfile):
-        keys.profiles.add(command.profile.uid)
+    if isinstance(command, commands.OfUser):
+        keys.profiles.add(command.uid)
         return
 
     session_id = command.session_id

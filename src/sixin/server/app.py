@@ -8,8 +8,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
+from sixin.core import errors
 from sixin.core.commands import Policy
-from sixin.core.limits import FRAME_BYTES_MAX
+from sixin.core.limits import FRAME_BYTES_MAX, REVOCATIONS_POLL_S, STORE_TIMEOUT_S
 from sixin.core.wire.codec import encode
 from sixin.server.auth import Tokens, load_secret
 from sixin.server.bus.base import Bus
@@ -18,6 +19,7 @@ from sixin.server.cache import Cache
 from sixin.server.config import Settings, SettingsRefused
 from sixin.server.demo import talk
 from sixin.server.gateway.dispatch import Dispatch
+from sixin.server.gateway.framing import text_frame
 from sixin.server.gateway.http import HttpDoor, Operator
 from sixin.server.gateway.limits import ListenerLimits
 from sixin.server.gateway.listener import Listener, listen
@@ -63,7 +65,7 @@ class Node:
         self.clock_ms = clock_ms
         # Where others write too, only the store knows what is newest.
         self.cache = Cache(enabled=settings.cache and store.owned)
-        self.hub = Hub(self.cache, bus)
+        self.hub = Hub(self.cache, bus, tokens, frame=text_frame)
         self.writer = Writer(
             store,
             now_ms=clock_ms,
@@ -94,12 +96,30 @@ class Node:
             buffer_bytes_max=settings.buffer_bytes_max,
         )
         self._writing: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Open the store and the bus. Raises `StoreRefused`."""
         await self.store.open()
         await self.bus.open(self.hub.received)
+        await self._learn_revocations()
+        if not self.store.owned:
+            self._following = asyncio.get_running_loop().create_task(self._follow_revocations())
         self._writing = asyncio.get_running_loop().create_task(self.writer.run())
+
+    async def _learn_revocations(self) -> None:
+        for uid, tokens_from_s in await self.store.revocations():
+            self.hub.revoked(uid, tokens_from_s)
+
+    async def _follow_revocations(self) -> None:
+        """What other nodes revoked comes by the bus; a lost notice is made up for here, within the bound."""
+        while True:
+            await asyncio.sleep(REVOCATIONS_POLL_S)
+            try:
+                async with asyncio.timeout(STORE_TIMEOUT_S):
+                    await self._learn_revocations()
+            except (errors.Unavailable, TimeoutError) as error:
+                log.warning("revocations_not_read", extra={"reason": str(error)})
 
     def why_not_ready(self) -> str | None:
         """None when this node can serve, else why not."""
@@ -130,9 +150,10 @@ class Node:
 
     async def stop(self) -> None:
         """Let go of everything."""
-        if self._writing is not None:
-            self._writing.cancel()
-            await asyncio.gather(self._writing, return_exceptions=True)
+        for task in (self._writing, self._following):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         await self.websocket.close()
         await self.dispatch.close()
         await self.bus.close()
@@ -185,6 +206,14 @@ def make_bus(settings: Settings) -> Bus:
     """The bus the settings name. Raises `SettingsRefused`."""
     if settings.bus == "local":
         return LocalBus()
+    if settings.bus.startswith(("nats://", "tls://")):
+        # Imported where it is asked for: the client is an extra.
+        from sixin.server.bus.nats import NatsBus
+
+        try:
+            return NatsBus(settings.bus)
+        except (ValueError, OSError) as error:
+            raise SettingsRefused(str(error)) from None
     raise SettingsRefused(f"There is no bus {settings.bus.split(':')[0]!r}: local or nats://…")
 
 

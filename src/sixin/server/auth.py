@@ -26,6 +26,8 @@ class Identity(Struct, frozen=True):
     expires_at_s: float
     """Unix seconds."""
     token_id: str
+    issued_at_s: float = 0.0
+    """Unix seconds; 0 where the token does not say, so that any revocation ends it."""
     device_id: str | None = None
     role: Role = "user"
 
@@ -38,6 +40,16 @@ class Tokens:
         if len(secret) < SECRET_CHARS_MIN:
             raise ValueError(f"The secret must have at least {SECRET_CHARS_MIN} characters.")
         self._secret = secret
+        self._tokens_from_s: dict[Uid, int] = {}
+
+    def revoke(self, uid: Uid, tokens_from_s: int) -> None:
+        """Believe no token of this user that was issued before this time (Unix seconds)."""
+        self._tokens_from_s[uid] = max(tokens_from_s, self._tokens_from_s.get(uid, 0))
+
+    def refuse_revoked(self, identity: Identity) -> None:
+        """Raises `Unauthenticated` where the token has been revoked since it was checked."""
+        if identity.issued_at_s < self._tokens_from_s.get(identity.uid, 0):
+            raise errors.Unauthenticated("The token was revoked.")
 
     def mint(self, uid: Uid, *, now_s: float, ttl_s: float, device_id: str | None = None, role: Role = "user") -> str:
         """A token for `uid` that is good for `ttl_s` seconds from `now_s`."""
@@ -70,9 +82,11 @@ class Tokens:
                     "verify_nbf": False,
                 },
             )
-            return _identity(claims, now_s)
+            identity = _identity(claims, now_s)
         except (jwt.InvalidTokenError, errors.BadRequest, ValueError, TypeError, OverflowError, RecursionError):
             raise errors.Unauthenticated from None
+        self.refuse_revoked(identity)
+        return identity
 
 
 def _identity(claims: dict[str, Any], now_s: float) -> Identity:
@@ -89,7 +103,14 @@ def _identity(claims: dict[str, Any], now_s: float) -> Identity:
     role = claims.get("role", "user")
     if role not in ("user", "admin"):
         raise errors.Unauthenticated
-    return Identity(parse_uid(str(claims["sub"])), expires_at_s, str(claims["jti"]), device_id, role)
+    return Identity(
+        parse_uid(str(claims["sub"])),
+        expires_at_s,
+        str(claims["jti"]),
+        issued_at_s=_time(claims.get("iat", 0)),
+        device_id=device_id,
+        role=role,
+    )
 
 
 def _time(claim: Any) -> float:

@@ -209,6 +209,19 @@ class UserBody(Struct, frozen=True):
     avatar: Annotated[str, Meta(max_length=URL_CHARS_MAX, pattern=_PRINTABLE)] = ""
 
 
+class RevokeBody(Struct, frozen=True):
+    """A user whose tokens are no longer believed (`POST /v1/admin/revoke`)."""
+
+    uid: UidText
+
+
+class RevokeAnswer(Struct, frozen=True):
+    """Tokens of this user issued before `tokens_from_s` (Unix seconds) are refused."""
+
+    uid: UidText
+    tokens_from_s: Count
+
+
 # What operations answer.
 
 

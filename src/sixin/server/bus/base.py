@@ -27,9 +27,13 @@ class Bus(ABC):
     """Carries what one node committed to the nodes where the users it concerns are connected."""
 
     @abstractmethod
-    async def open(self, receive: Receive) -> None:
-        """Connect; from now on `receive` is told what other nodes committed, never what this one did. It must not
-        raise. Where the bus cannot be reached, it is tried again in the background: a node works without it."""
+    async def open(self, receive: Receive, missed: Callable[[], None] | None = None) -> None:
+        """Connect; from now on `receive` is told what other nodes committed, never what this one did. Where the bus
+        cannot be reached, it is tried again in the background: a node works without it.
+
+        `missed` is called when something was not told that should have been: what is held in memory may be old, and
+        devices here may not know what they have to pull. Neither may raise.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -46,6 +50,10 @@ class Bus(ABC):
     @abstractmethod
     def disconnected(self, uid: Uid) -> None:
         """A user's last connection on this node is gone."""
+
+    @abstractmethod
+    def is_connected(self, uid: Uid) -> bool:
+        """Whether a user has a connection on any node, as far as this one knows."""
 
     @property
     @abstractmethod

@@ -1,6 +1,6 @@
 """The bus of a server that is alone: there is nobody else to tell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sixin.core.ids import Uid
 from sixin.server.bus.base import Bus, Receive, Told
@@ -9,7 +9,10 @@ from sixin.server.bus.base import Bus, Receive, Told
 class LocalBus(Bus):
     """Tells nobody."""
 
-    async def open(self, receive: Receive) -> None:
+    def __init__(self) -> None:
+        self._connected: set[Uid] = set()
+
+    async def open(self, receive: Receive, missed: Callable[[], None] | None = None) -> None:
         """There are no other nodes."""
 
     async def close(self) -> None:
@@ -19,10 +22,16 @@ class LocalBus(Bus):
         """There is nobody to tell."""
 
     def connected(self, uid: Uid) -> None:
-        """Nobody needs to know."""
+        """Nobody else needs to know."""
+        self._connected.add(uid)
 
     def disconnected(self, uid: Uid) -> None:
-        """Nobody needs to know."""
+        """Nobody else needs to know."""
+        self._connected.discard(uid)
+
+    def is_connected(self, uid: Uid) -> bool:
+        """Here, or nowhere."""
+        return uid in self._connected
 
     @property
     def healthy(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from msgspec import Raw, Struct
@@ -79,14 +80,14 @@ class Dispatch:
             self.requests[op] += 1
         change = CHANGES.get(op)
         if change is not None:
-            self._writer.submit(change(actor, request), lambda outcome: self._finish(outcome, reply))
+            self._writer.submit(change(actor, request), partial(self._finish, reply))
         elif op == "typing":
             self._tell_typing(actor, request)
             reply(encode(Nothing()))
         else:
             self._begin_read(op, self._reads[op](actor, request), reply)
 
-    def _finish(self, outcome: Outcome, reply: Reply) -> None:
+    def _finish(self, reply: Reply, outcome: Outcome) -> None:
         if isinstance(outcome, Decision):
             reply(self._encode(outcome.answer))
         else:

@@ -4,6 +4,7 @@ The rules are the RFC's, sections 5 and 7.4, for the server's side and without e
 stream with `Broken`, which carries the close code; nothing after it is read.
 """
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -253,19 +254,25 @@ def _is_utf8(payload: bytes) -> bool:
     return True
 
 
+_MEDIUM_HEADER: Final = struct.Struct(">BBH").pack
+
+
 def frame_header(opcode: int, size: int) -> bytes:
     """The header of an unfragmented, unmasked frame: what a server puts before `size` bytes of payload."""
     if size <= CONTROL_PAYLOAD_MAX:
         return bytes((FIN | opcode, size))
     if size < 1 << 16:
-        return bytes((FIN | opcode, 126, size >> 8, size & 0xFF))
+        return _MEDIUM_HEADER(FIN | opcode, 126, size)
     return bytes((FIN | opcode, 127)) + size.to_bytes(8, "big")
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One text message."""
+    return frame_header(TEXT, len(payload)) + payload
 
 
 def text_frames(payloads: Sequence[bytes]) -> bytes:
     """Each payload as one text message, all in one piece."""
-    if len(payloads) == 1:
-        return frame_header(TEXT, len(payloads[0])) + payloads[0]
     return b"".join([part for payload in payloads for part in (frame_header(TEXT, len(payload)), payload)])
 
 

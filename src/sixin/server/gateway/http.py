@@ -19,6 +19,8 @@ from sixin.core.wire.bodies import (
     InspectedContact,
     InspectSessionAnswer,
     InspectUserAnswer,
+    RevokeAnswer,
+    RevokeBody,
     SessionView,
     UserBody,
     UserView,
@@ -101,6 +103,7 @@ class HttpDoor:
                 web.get("/v1/asyncapi.json", self._asyncapi),
                 web.get("/demo.json", self._demo),
                 web.post("/v1/admin/users", self._put_user),
+                web.post("/v1/admin/revoke", self._revoke),
                 web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
                 web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
                 web.post("/v1/{operation:[a-z_]+}", self._operate),
@@ -203,6 +206,15 @@ class HttpDoor:
         profile = Profile(parse_uid(body.uid), body.kind, body.name, body.avatar)
         await self._writer.change(commands.PutProfile(profile))
         return _json(encode(body))
+
+    async def _revoke(self, request: web.Request) -> web.Response:
+        """Believe no token of a user issued up to now, and end the connections that stand on one."""
+        self._admin(request)
+        uid = parse_uid(decode_as(RevokeBody, await _body_of(request)).uid)
+        # A token says in whole seconds when it was issued: one of this second may be older than this request.
+        decision = await self._writer.change(commands.RevokeTokens(uid, int(self._now_s()) + 1))
+        assert isinstance(decision.answer, Profile)  # noqa: S101 - what this command is answered with
+        return _json(encode(RevokeAnswer(str(uid), decision.answer.tokens_from_s)))
 
     async def _inspect_session(self, request: web.Request) -> web.Response:
         """A session as it is stored: its head, its newest messages, every member's contact."""

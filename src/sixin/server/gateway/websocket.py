@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from sixin.core.wire.connection import Connection, HelloReceived, Refused, State
 from sixin.core.wire.frames import ByeNotice, Request
 from sixin.server.auth import Identity, Tokens
 from sixin.server.gateway.dispatch import Dispatch
+from sixin.server.gateway.framing import text_frame
 from sixin.server.gateway.handshake import Refused as UpgradeRefused
 from sixin.server.gateway.handshake import UpgradeRequest, refusal
 from sixin.server.gateway.listener import Accepted, UpgradeDecision
@@ -171,10 +173,12 @@ class Conversation:
 
     def put(self, frame: bytes) -> None:
         """Add a frame to what is written at the end of this turn of the loop."""
-        if self._socket is not None:
-            self._frames.append(frame)
-            self._frames_bytes += len(frame)
+        if self._socket is None:
+            return
+        if not self._frames:
             self._door.hub.flush_soon(self)
+        self._frames.append(frame)
+        self._frames_bytes += len(frame)
 
     def flush(self) -> None:
         """Write them all at once. A reader too far behind is closed: it pulls when it is back."""
@@ -182,7 +186,7 @@ class Conversation:
         if socket is None or not frames:
             return
         self._frames, self._frames_bytes = [], 0
-        socket.write(frames)
+        socket.write_framed(frames)
         waiting_bytes = socket.write_buffered_bytes()
         if waiting_bytes > self._door.buffer_bytes_max:
             self.say_bye("slow")
@@ -190,6 +194,11 @@ class Conversation:
         # Above this mark, which lies above the transport's own, `writable` will be called.
         self._behind = waiting_bytes > CONNECTION_ANSWERS_BYTES_MAX
         self._release_soon()
+
+    def revoke(self, tokens_from_s: int) -> None:
+        """The tokens of this user that were issued before this time are not believed any more."""
+        if self._identity is not None and self._identity.issued_at_s < tokens_from_s:
+            self.say_bye("revoked")
 
     def say_bye(self, code: str) -> None:
         """Say why, and close."""
@@ -200,13 +209,16 @@ class Conversation:
         self._held.clear()
         self._cancel_timer()
         self._door.byes[code] = self._door.byes.get(code, 0) + 1
-        frames, self._frames = [*self._frames, encode(ByeNotice(code))], []  # type: ignore[arg-type]
-        socket.write(frames)
+        frames, self._frames = [*self._frames, text_frame(encode(ByeNotice(code)))], []  # type: ignore[arg-type]
+        socket.write_framed(frames)
         socket.close(CLOSE_CODES.get(code, 1008), code)
         if self._actor is not None:
             self._door.hub.disconnect(self._actor.uid, self)
 
     # The conversation itself.
+
+    def _say(self, payload: bytes) -> None:
+        self.put(text_frame(payload))
 
     def _is_full(self) -> bool:
         return (
@@ -234,7 +246,7 @@ class Conversation:
             self._begin(event)
         elif isinstance(event, Refused):
             self._door.dispatch.count_refusal(event.code)
-            self.put(event.frame)
+            self._say(event.frame)
         else:
             self._greet(event)
 
@@ -243,12 +255,11 @@ class Conversation:
         if actor is None:  # closed meanwhile
             return
         self._pending += 1
-        request_id = request.id
         if request.op.startswith("pull_"):
             self._pulling = True
-            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._pulled(request_id, answer))
+            self._door.dispatch.begin(actor, request.op, request.body, partial(self._pulled, request.id))
         else:
-            self._door.dispatch.begin(actor, request.op, request.body, lambda answer: self._reply(request_id, answer))
+            self._door.dispatch.begin(actor, request.op, request.body, partial(self._reply, request.id))
 
     def _pulled(self, request_id: int, answer: bytes | errors.SixinError) -> None:
         self._pulling = False
@@ -257,9 +268,9 @@ class Conversation:
     def _reply(self, request_id: int, answer: bytes | errors.SixinError) -> None:
         self._pending -= 1
         if isinstance(answer, bytes):
-            self.put(encode_ok(request_id, answer))
+            self._say(encode_ok(request_id, answer))
         else:
-            self.put(encode_refusal(request_id, answer))
+            self._say(encode_refusal(request_id, answer))
         self._release_soon()
 
     def _greet(self, hello: HelloReceived) -> None:
@@ -288,7 +299,7 @@ class Conversation:
 
     def _refuse_hello(self, request_id: int, error: errors.SixinError, bye: str) -> None:
         self._door.dispatch.count_refusal(error.code)
-        self.put(encode_refusal(request_id, error))
+        self._say(encode_refusal(request_id, error))
         self.say_bye(bye)
 
     def _identity_of(self, hello: HelloReceived) -> Identity:
@@ -296,6 +307,7 @@ class Conversation:
             return self._door.tokens.check(hello.body.token, now_s=self._door.now_s())
         if self._identity is None:
             raise errors.Unauthenticated
+        self._door.tokens.refuse_revoked(self._identity)
         return self._identity
 
     async def _welcome_later(self, request_id: int, head: Coroutine[Any, Any, UserHead]) -> None:
@@ -317,7 +329,7 @@ class Conversation:
         # Loops count in milliseconds of 32 bits in places; a token that outlives a day is looked at again daily.
         self._timer = asyncio.get_running_loop().call_later(min(left_s, 86_400.0), self._expire)
         answer = HelloAnswer(str(actor.uid), actor.device_id, int(self._door.now_s() * 1_000), head.version_id)
-        self.put(encode_ok(request_id, encode(answer)))
+        self._say(encode_ok(request_id, encode(answer)))
 
     def _expire(self) -> None:
         if self._identity is None:

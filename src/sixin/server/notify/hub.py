@@ -1,15 +1,16 @@
 """The hub: who is connected here, and what each is to be told. One write per connection and turn of the loop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sixin.core.decide import Decision
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import CONNECTIONS_PER_USER_MAX
-from sixin.core.notices import ContactChanged, MessageChanged
+from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
 from sixin.core.wire.codec import encode
 from sixin.core.wire.frames import TypingNotice
+from sixin.server.auth import Tokens
 from sixin.server.bus.base import Bus, Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.notify.encoded import Encoded
@@ -19,18 +20,24 @@ class Outlet(Protocol):
     """The side of a connection that frames leave through. Neither method waits or raises."""
 
     def put(self, frame: bytes) -> None:
-        """Add a frame to what the next `flush` writes."""
+        """Add a frame, as it stands on the wire, to what the next `flush` writes."""
 
     def flush(self) -> None:
         """Write everything that was put, at once."""
+
+    def revoke(self, tokens_from_s: int) -> None:
+        """End the connection if its token was issued before this time (Unix seconds)."""
 
 
 class Hub:
     """Tells the connections of this node, and through the bus the other nodes, what was committed."""
 
-    def __init__(self, cache: Cache, bus: Bus) -> None:
+    def __init__(self, cache: Cache, bus: Bus, tokens: Tokens, *, frame: Callable[[bytes], bytes]) -> None:
+        """`frame`: puts a payload into the frame the doors of this node write. Done here, once for all who are told."""
+        self._tokens = tokens
         self._cache = cache
         self._bus = bus
+        self._frame = frame
         self._outlets: dict[Uid, dict[Outlet, None]] = {}
         self._waiting: dict[Outlet, None] = {}
         self._flush_is_due = False
@@ -88,13 +95,21 @@ class Hub:
             if isinstance(one, ContactChanged):
                 outlets = self._outlets.get(one.contact.owner)
                 if outlets:
-                    self._put(outlets, self.encoded.contact_notice(one.contact))
+                    self._put(outlets, self._frame(self.encoded.contact_notice(one.contact)))
             elif isinstance(one, MessageChanged):
                 self._tell_message(one)
+            elif isinstance(one, TokensRevoked):
+                self.revoked(one.uid, one.tokens_from_s)
             else:
-                frame = encode(TypingNotice(one.session_id, str(one.uid)))
+                frame = self._frame(encode(TypingNotice(one.session_id, str(one.uid))))
                 for uid in one.to:
                     self._put(self._outlets.get(uid, {}), frame)
+
+    def revoked(self, uid: Uid, tokens_from_s: int) -> None:
+        """Tokens of a user are not believed any more: neither at a door, nor by a connection that stands."""
+        self._tokens.revoke(uid, tokens_from_s)
+        for outlet in tuple(self._outlets.get(uid, ())):
+            outlet.revoke(tokens_from_s)
 
     def _tell_message(self, notice: MessageChanged) -> None:
         frame = None
@@ -103,15 +118,15 @@ class Hub:
             if not outlets:
                 continue
             if member in notice.unseen_by:
-                self._put(outlets, self.encoded.message_notice(notice, seen=False))
+                self._put(outlets, self._frame(self.encoded.message_notice(notice, seen=False)))
                 continue
-            frame = frame or self.encoded.message_notice(notice, seen=True)
+            frame = frame or self._frame(self.encoded.message_notice(notice, seen=True))
             self._put(outlets, frame)
 
     def _put(self, outlets: dict[Outlet, None], frame: bytes) -> None:
         for outlet in outlets:
             outlet.put(frame)
-            self.notices += 1
+        self.notices += len(outlets)
 
     def flush_soon(self, outlet: Outlet) -> None:
         """Write this connection's frames at the end of this turn of the loop, together with all that join them."""

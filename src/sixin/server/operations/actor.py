@@ -1,5 +1,7 @@
 """Who acts, as the door found out from the token; and which session he means."""
 
+from functools import lru_cache
+
 from msgspec import UNSET, Struct
 
 from sixin.core import errors
@@ -15,6 +17,11 @@ class Actor(Struct, frozen=True, gc=False):
     moderator: bool = False
 
 
+@lru_cache(maxsize=65_536)
+def _pair_with(uid: Uid, to: str) -> SessionId:
+    return pair_session_id(uid, parse_uid(to))
+
+
 def session_named(actor: Actor, body: SessionBody | SendBody) -> SessionId:
     """The session a body names by `session_id` or by `to`: one the actor is a member of.
 
@@ -23,7 +30,7 @@ def session_named(actor: Actor, body: SessionBody | SendBody) -> SessionId:
     if body.to is not UNSET:
         if body.session_id is not UNSET:
             raise errors.BadRequest("Give `to` or `session_id`, not both.")
-        return pair_session_id(actor.uid, parse_uid(body.to))
+        return _pair_with(actor.uid, body.to)
     if body.session_id is UNSET:
         raise errors.BadRequest("Give `session_id`, or `to` for a pair.")
     session_id = parse_session_id(body.session_id)

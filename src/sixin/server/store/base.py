@@ -70,6 +70,10 @@ class Store(ABC):
         """How far a user's contact timeline has come, with the total; at 0 for one without contacts."""
 
     @abstractmethod
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked: the uid, and from which time on (Unix seconds) they are believed again."""
+
+    @abstractmethod
     async def session(self, session_id: SessionId) -> Session:
         """How far a session's timeline has come; at 0 for one without messages."""
 

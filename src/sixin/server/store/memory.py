@@ -54,6 +54,11 @@ class MemoryStore(Store):
         """A user's head."""
         return self._rows.users.get(uid) or UserHead(uid)
 
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked."""
+        profiles = _found(self._rows.profiles.values())
+        return [(profile.uid, profile.tokens_from_s) for profile in profiles if profile.tokens_from_s]
+
     async def session(self, session_id: SessionId) -> Session:
         """A session's head."""
         return self._rows.sessions.get(session_id) or Session(session_id)

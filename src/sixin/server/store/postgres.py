@@ -87,6 +87,10 @@ class PostgresStore(Store):
         rows = await self._rows("user", uid)
         return user_from(rows[0]) if rows else UserHead(uid)
 
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked."""
+        return [(row["uid"], row["tokens_from_s"]) for row in await self._rows("revocations")]
+
     async def session(self, session_id: SessionId) -> Session:
         """A session's head."""
         rows = await self._rows("session", *session_key(session_id))

@@ -37,7 +37,6 @@ SETTINGS: Final = {
     # were empty must not scan them when they are large.
     "enable_seqscan": "off",
     "jit": "off",  # compiling takes longer than any statement here
-    "plan_cache_mode": "force_generic_plan",
     "statement_timeout": f"{STORE_TIMEOUT_S:.0f}s",
     "lock_timeout": f"{POSTGRES_LOCK_TIMEOUT_S:.0f}s",
     # A node that was paused or cut off in the middle of a batch holds locks that all other nodes need.

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from msgspec.structs import astuple
+
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
 from sixin.core.ids import MsgId, SessionId, slot_of, slot_of_message
 from sixin.core.message import Message
@@ -122,7 +124,7 @@ def write_arguments(changes: Changes) -> Arguments:
         _message_rows(changes.born),
         _message_rows(changes.emptied),
         [(hidden.owner, hidden.session_id, hidden.msg_id, hidden.version_id) for hidden in changes.hidden],
-        [(profile.uid, profile.kind, profile.name, profile.avatar) for profile in changes.profiles],
+        [astuple(profile) for profile in changes.profiles],
     )
 
 

@@ -31,6 +31,7 @@ from sixin.server.store.sqlite_requests import (
     PullOld,
     Read,
     ReadContact,
+    ReadRevocations,
     ReadSession,
     ReadUser,
     StoredMessages,
@@ -46,6 +47,7 @@ _WRITES_WAITING_MAX: Final = 16
 _loaded: Final = msgspec.msgpack.Decoder(Loaded)
 _contact: Final = msgspec.msgpack.Decoder(Contact | None)
 _user: Final = msgspec.msgpack.Decoder(UserHead)
+_revocations: Final = msgspec.msgpack.Decoder(list[tuple[Uid, int]])
 _session: Final = msgspec.msgpack.Decoder(Session)
 _message_page: Final = msgspec.msgpack.Decoder(MessagePage)
 _contact_page: Final = msgspec.msgpack.Decoder(ContactPage)
@@ -91,6 +93,10 @@ class SqliteStore(Store):
     async def user(self, uid: Uid) -> UserHead:
         """A user's head."""
         return await self._read(ReadUser(uid), _user)
+
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked."""
+        return await self._read(ReadRevocations(), _revocations)
 
     async def session(self, session_id: SessionId) -> Session:
         """A session's head."""

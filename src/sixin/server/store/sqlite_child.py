@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _PROGRAM = "sixin.server.store.sqlite_process"
 _WATCH_EVERY_S = 1.0
+"""How often a process is asked after, and how long one that let go of its socket may take to end."""
 
 Name = Literal["writer", "reader"]
 
@@ -151,7 +152,7 @@ class SqliteChild:
         Raises `Unavailable` at once while there is no process, and when too many requests wait.
         """
         link = self._link
-        if link is None:
+        if link is None or link.gone.is_set():
             raise errors.Unavailable("The store is being started again; try again in a moment.")
         if link.waiting >= self._waiting_max:
             raise errors.Unavailable("Too much is waiting for the store; try again in a moment.")
@@ -170,6 +171,9 @@ class SqliteChild:
         except OSError as error:
             ours.close()
             raise errors.Unavailable(f"No process can be started: {error.strerror}.") from None
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
         try:
@@ -191,7 +195,7 @@ class SqliteChild:
         while True:
             started_s = loop.time()
             await self._watch()
-            status = await self._end(0)
+            status = await self._end(_WATCH_EVERY_S)
             if loop.time() - started_s > SQLITE_RESTART_MAX_S:
                 pause_s = SQLITE_RESTART_MIN_S
             log.error("store_process_died", extra={"role": self._name, "status": status, "again_in_s": pause_s})

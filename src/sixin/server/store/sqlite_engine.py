@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.contact import Contact, Hidden, UserHead
 from sixin.core.ids import MsgId, SessionId, Slot, Tick, Uid, tick_of_message
 from sixin.core.limits import INT64_MAX, PAGE_BYTES_MAX
 from sixin.core.message import Message
@@ -37,7 +37,7 @@ from sixin.server.store.sqlite_requests import (
     ReadUser,
     StoredMessages,
 )
-from sixin.server.store.sqlite_rows import Columns, Stored, contact_of, message_of
+from sixin.server.store.sqlite_rows import Columns, Stored, contact_of, message_of, profile_of
 
 T = TypeVar("T")
 
@@ -100,7 +100,7 @@ class SqliteEngine:
                 contacts=self._load("load_contacts", keys.contacts, contact_of),
                 messages=list(messages.values()),
                 hidden=self._load("load_hidden", keys.hidden, lambda row: Hidden(*row)),
-                profiles=self._load("load_profiles", keys.profiles, lambda row: Profile(*row)),
+                profiles=self._load("load_profiles", keys.profiles, profile_of),
                 unread=[(fact, self._unread_up_to(fact)) for fact in keys.unread],
                 previews=[(fact, self._preview_without(fact)) for fact in keys.previews],
             )
@@ -188,6 +188,11 @@ class SqliteEngine:
     def user(self, asked: ReadUser) -> UserHead:
         """`Store.user`."""
         return UserHead(*(self._one("user", uid=asked.uid) or (asked.uid,)))
+
+    def revocations(self) -> list[tuple[Uid, int]]:
+        """`Store.revocations`."""
+        found: list[tuple[Uid, int]] = self._connection.execute(_SQL["revocations"]).fetchall()
+        return found
 
     def session(self, asked: ReadSession) -> Session:
         """`Store.session`."""

@@ -41,6 +41,7 @@ from sixin.server.store.sqlite_requests import (
     PullOld,
     Read,
     ReadContact,
+    ReadRevocations,
     ReadSession,
     ReadUser,
     StoredMessages,
@@ -106,10 +107,15 @@ class Writing:
         if self._lock is None:
             prepare_folder(self._data)
             self._lock = Lock(self._data, os.getppid())
-        self._connection, _ = open_for_writing(self._data)
-        with refused_clearly(database_path(self._data)):
-            self._engine = SqliteEngine(self._connection)
-        self._checkpoints = Checkpoints(database_path(self._data), self._connection)
+        connection, _ = open_for_writing(self._data)
+        self._connection = connection
+        try:
+            with refused_clearly(database_path(self._data)):
+                self._engine = SqliteEngine(connection)
+        except StoreRefused:
+            self.close()
+            raise
+        self._checkpoints = Checkpoints(database_path(self._data), connection)
 
     def close(self) -> None:
         """Close the file; the lock goes with the process."""
@@ -160,9 +166,13 @@ class Reading:
 
     def open(self) -> None:
         """Open the file that the writer has prepared."""
-        with refused_clearly(self._path):
-            self._connection = open_for_reading(self._path)
-            self._engine = SqliteEngine(self._connection)
+        try:
+            with refused_clearly(self._path):
+                self._connection = open_for_reading(self._path)
+                self._engine = SqliteEngine(self._connection)
+        except StoreRefused:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -202,6 +212,8 @@ def _read(engine: SqliteEngine, request: Read) -> Answer:
             return engine.contact(request)
         case ReadUser():
             return engine.user(request)
+        case ReadRevocations():
+            return engine.revocations()
         case ReadSession():
             return engine.session(request)
         case PullHidden():

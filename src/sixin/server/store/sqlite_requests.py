@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
+from sixin.core.ids import Uid
 from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded, PreviewWithout, UnreadUpTo
 from sixin.core.session import Session
@@ -74,6 +75,10 @@ class ReadUser(Request, frozen=True, array_like=True, tag=True, gc=False):
     uid: int
 
 
+class ReadRevocations(Request, frozen=True, array_like=True, tag=True, gc=False):
+    """`Store.revocations`."""
+
+
 class ReadSession(Request, frozen=True, array_like=True, tag=True, gc=False):
     """`Store.session`."""
 
@@ -124,11 +129,31 @@ class StoredMessages(Request, frozen=True, array_like=True, tag=True, gc=False):
     limit: int
 
 
-Read = ReadContact | ReadUser | ReadSession | PullNew | PullOld | PullContacts | PullHidden | StoredMessages
+Read = (
+    ReadContact
+    | ReadUser
+    | ReadRevocations
+    | ReadSession
+    | PullNew
+    | PullOld
+    | PullContacts
+    | PullHidden
+    | StoredMessages
+)
 AnyRequest = Open | Load | Commit | Read
 
 Answer = (
-    int | Loaded | None | Contact | UserHead | Session | MessagePage | ContactPage | HiddenPage | list[Message]
+    int
+    | Loaded
+    | None
+    | Contact
+    | UserHead
+    | Session
+    | MessagePage
+    | ContactPage
+    | HiddenPage
+    | list[Message]
+    | list[tuple[Uid, int]]
 )  # of Open; Load; Commit, or of ReadContact where there is none; the reads
 
 

@@ -85,7 +85,13 @@ def hidden_columns(row: Hidden) -> Columns:
 
 def profile_columns(row: Profile) -> Columns:
     """For `put_profiles`."""
-    return (row.uid, row.kind, row.name, row.avatar)
+    return (row.uid, row.kind, row.name, row.avatar, row.registered, row.tokens_from_s)
+
+
+def profile_of(stored: Stored) -> Profile:
+    """A profile; SQLite has no booleans."""
+    uid, kind, name, avatar, registered, tokens_from_s = stored
+    return Profile(uid, kind, name, avatar, bool(registered), tokens_from_s)
 
 
 def message_of(stored: Stored) -> Message:

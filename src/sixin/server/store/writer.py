@@ -160,14 +160,14 @@ class Writer:
             self.commands += len(batch)
             self._committed([outcome for outcome in outcomes if isinstance(outcome, Decision)])
             for waiting, outcome in zip(batch, outcomes, strict=True):
-                waiting.done(outcome)
+                _answer(waiting, outcome)
 
     def _fail(self, batch: list[Waiting], error: errors.SixinError) -> None:
         # What was decided may or may not have been written: only the store knows.
         self._kept = Rows()
         self._uncertain()
         for waiting in batch:
-            waiting.done(error)
+            _answer(waiting, error)
 
     async def _commit_at_last(self, batch: list[Waiting]) -> list[Outcome]:
         """Commit, from the beginning again where another node was in the way: it decides on rows it then loads anew."""
@@ -228,6 +228,14 @@ class Writer:
                 del rows.contacts[key]
         for kept in (rows.sessions, rows.users, rows.contacts, rows.profiles):
             _drop_oldest(kept)
+
+
+def _answer(waiting: Waiting, outcome: Outcome) -> None:
+    try:
+        waiting.done(outcome)
+    except Exception:
+        # Whoever waits for the others of the batch must not pay for a mistake in one answer.
+        log.exception("answer_failed", extra={"command": type(waiting.command).__name__})
 
 
 def _missing(kept: Rows, keys: Keys) -> Keys:

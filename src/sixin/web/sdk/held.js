@@ -21,6 +21,12 @@ import { covers, joined, overlay } from "./ranges.js";
 export const topOf = (held) => /** @type {Range} */ (held.ranges.at(-1));
 
 /**
+ * Whether nothing can be missing between the top range and its version.
+ * @param {Held} held
+ */
+export const isComplete = (held) => topOf(held).high >= topOf(held).version;
+
+/**
  * Whether a message of this sort_key is to be kept: one in a hole is not, for nobody would tell its changes.
  * @param {Held} held
  * @param {number} sort_key
@@ -42,10 +48,9 @@ export const lagging = (held, version_id) => held.ranges.filter(({ version }) =>
  */
 export function afterNotice(held, version_id) {
   const before = topOf(held);
-  const complete = before.high >= before.version;
   const ranges = held.ranges.map((one) => (one.version === before.version ? { ...one, version: version_id } : one));
   // Where nothing is missing below, the one message that could have been born at this version is the one that came.
-  return { ...held, ranges: joined(complete ? raised(ranges, version_id) : ranges) };
+  return { ...held, ranges: joined(isComplete(held) ? raised(ranges, version_id) : ranges) };
 }
 
 /**

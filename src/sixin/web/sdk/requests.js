@@ -1,11 +1,9 @@
 /** The pulls that sync asks for, and how each stands on the wire. */
 
-import { PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX } from "./limits.js";
-
 /**
- * @typedef {{pull: "pull_contacts", after: number}} PullContacts what changed in the contacts
- * @typedef {{pull: "pull_new", session_id: string, after: number, born_up_to: number | null}} PullNew what changed in
- *   a session
+ * @typedef {{pull: "pull_contacts", after: number, limit: number}} PullContacts what changed in the contacts
+ * @typedef {{pull: "pull_new", session_id: string, after: number, limit: number, born_up_to: number | null}} PullNew what
+ *   changed in a session
  * @typedef {{pull: "pull_old", session_id: string, before: number | null, limit: number, hidden_version: number}}
  *   PullOld a page of history, the newest where `before` is null; `hidden_version` is the contact's when it was asked:
  *   a page read later leaves out what was hidden up to then
@@ -22,9 +20,9 @@ import { PAGE_CONTACTS_MAX, PAGE_MESSAGES_MAX } from "./limits.js";
 export function bodyOf(pull) {
   switch (pull.pull) {
     case "pull_contacts":
-      return { after_version: pull.after, limit: PAGE_CONTACTS_MAX };
+      return { after_version: pull.after, limit: pull.limit };
     case "pull_new": {
-      const body = { session_id: pull.session_id, after_version: pull.after, limit: PAGE_MESSAGES_MAX };
+      const body = { session_id: pull.session_id, after_version: pull.after, limit: pull.limit };
       return pull.born_up_to === null ? body : { ...body, born_up_to: pull.born_up_to };
     }
     case "pull_old": {

@@ -15,15 +15,34 @@
 import { Heads } from "./heads.js";
 import * as claims from "./held.js";
 import { compareIds } from "./ids.js";
-import { FAR_BEHIND_VERSIONS, PAGE_MESSAGES_DEFAULT, PULLS_IN_FLIGHT_MAX } from "./limits.js";
+import {
+  FAR_BEHIND_VERSIONS,
+  PAGE_CONTACTS_MAX,
+  PAGE_MESSAGES_DEFAULT,
+  PAGE_MESSAGES_MAX,
+  PULLS_IN_FLIGHT_MAX,
+} from "./limits.js";
 
 /** @import {Contact, Held, Message, Writes} from "./types.js" */
 /** @import {OfSession, Pull, PullContacts, PullHidden, PullNew, PullOld} from "./requests.js" */
 
+/**
+ * How much is asked for at once. The pages are no larger than the server's limits.
+ * @typedef {{far_behind: number, newest: number, changes: number, contacts: number}} Sizes `far_behind`: versions after
+ *   which a session starts again from its newest page, of `newest` messages
+ */
+
+/** @type {Sizes} */
+const SIZES = {
+  far_behind: FAR_BEHIND_VERSIONS,
+  newest: PAGE_MESSAGES_DEFAULT,
+  changes: PAGE_MESSAGES_MAX,
+  contacts: PAGE_CONTACTS_MAX,
+};
+
 export class Sync {
   #heads;
-  #far_behind;
-  #page;
+  #sizes;
   #connected = false;
   #contacts_due = false;
   /** @type {PullContacts | null} */
@@ -31,6 +50,8 @@ export class Sync {
   // Sets and maps keep their order: the same run asks for the same things in the same order.
   /** @type {Set<string>} */
   #due = new Set();
+  /** @type {Set<string>} sessions of which something was heard since the pull that is under way was asked */
+  #news = new Set();
   /** @type {Map<string, OfSession>} */
   #asked = new Map();
   /** @type {Map<string, number>} */
@@ -44,13 +65,11 @@ export class Sync {
 
   /**
    * @param {Heads} heads
-   * @param {{far_behind?: number, page?: number}} [options] `far_behind`: versions after which a session starts again
-   *   from its newest page; `page`: messages of that
+   * @param {Sizes} [sizes]
    */
-  constructor(heads, { far_behind = FAR_BEHIND_VERSIONS, page = PAGE_MESSAGES_DEFAULT } = {}) {
+  constructor(heads, sizes = SIZES) {
     this.#heads = heads;
-    this.#far_behind = far_behind;
-    this.#page = page;
+    this.#sizes = sizes;
   }
 
   // What happens.
@@ -79,7 +98,7 @@ export class Sync {
     this.#connected = false;
     this.#contacts_asked = null;
     this.#contacts_due = false;
-    for (const known of [this.#asked, this.#due, this.#heard, this.#to_check]) known.clear();
+    for (const known of [this.#asked, this.#due, this.#news, this.#heard, this.#to_check]) known.clear();
   }
 
   /** Somebody looks at the contact list, or a reader wants to be sure: pull it once. */
@@ -124,7 +143,7 @@ export class Sync {
    */
   wanted(session_id) {
     (this.#heads.held.has(session_id) ? this.#to_check : this.#to_open).add(session_id);
-    this.#due.add(session_id);
+    this.#stir(session_id);
   }
 
   // What the server says unasked, and in answers to operations.
@@ -144,7 +163,7 @@ export class Sync {
     if (version_id <= version) return {};
     if (!message || version_id > version + 1) {
       this.#heard.set(session_id, Math.max(version_id, this.#heard.get(session_id) ?? 0));
-      this.#due.add(session_id);
+      this.#stir(session_id);
       return {};
     }
     return this.#withMessages(claims.afterNotice(held, version_id), [message]);
@@ -157,7 +176,7 @@ export class Sync {
    */
   #firstNoticed(session_id, version_id, message) {
     if (!message || message.sort_key !== version_id || !this.#visible(message)) return {};
-    this.#due.add(session_id);
+    this.#stir(session_id);
     return this.#withMessages(claims.heldFromNotice(session_id, version_id), [message]);
   }
 
@@ -226,7 +245,7 @@ export class Sync {
     const low = more && messages.length ? messages[0].sort_key : 0;
     if (!held) {
       if (before !== null) return {}; // the copy was forgotten meanwhile: there is nothing to add an older page to
-      this.#due.add(session_id);
+      this.#stir(session_id);
       return this.#withMessages(claims.heldFromPage(session_id, low, version_id, hidden_version), messages);
     }
     if (before !== null) return this.#withMessages(claims.afterOlderPage(held, low, before, version_id), messages);
@@ -263,9 +282,9 @@ export class Sync {
     if (pull.pull === "pull_contacts") {
       this.#contacts_due ||= again;
     } else if (again) {
-      this.#due.add(pull.session_id);
+      this.#stir(pull.session_id);
       if (pull.pull === "pull_new") this.#to_check.add(pull.session_id);
-    } else {
+    } else if (!this.#news.has(pull.session_id)) {
       this.#drop(pull.session_id);
     }
   }
@@ -282,7 +301,7 @@ export class Sync {
     if (!this.#connected) return pulls;
     if (this.#contacts_due && !this.#contacts_asked) {
       this.#contacts_due = false;
-      this.#contacts_asked = { pull: "pull_contacts", after: this.#heads.contact_version };
+      this.#contacts_asked = { pull: "pull_contacts", after: this.#heads.contact_version, limit: this.#sizes.contacts };
       pulls.push(this.#contacts_asked);
     }
     for (const session_id of [...this.#due]) {
@@ -293,6 +312,7 @@ export class Sync {
         this.#drop(session_id);
       } else {
         this.#asked.set(session_id, pull);
+        this.#news.delete(session_id);
         pulls.push(pull);
       }
     }
@@ -322,7 +342,7 @@ export class Sync {
    */
   #nextOf(session_id) {
     const held = this.#heads.held.get(session_id);
-    if (!held) return this.#to_open.has(session_id) ? this.pageOf(session_id, null, this.#page) : null;
+    if (!held) return this.#to_open.has(session_id) ? this.pageOf(session_id, null, this.#sizes.newest) : null;
     this.#to_open.delete(session_id);
     if (held.hidden_version < this.#hiddenVersion(session_id)) {
       return { pull: "pull_hidden", session_id, after: held.hidden_version };
@@ -330,16 +350,16 @@ export class Sync {
     const { version } = claims.topOf(held);
     const message_version = this.#heads.contacts.get(session_id)?.message_version ?? 0;
     const wanted = Math.max(this.#heard.get(session_id) ?? 0, message_version);
-    if (wanted - version > this.#far_behind) return this.pageOf(session_id, null, this.#page);
-    if (wanted > version || this.#to_check.has(session_id)) {
+    if (wanted - version > this.#sizes.far_behind) return this.pageOf(session_id, null, this.#sizes.newest);
+    if (wanted > version || !claims.isComplete(held) || this.#to_check.has(session_id)) {
       this.#to_check.delete(session_id);
-      return { pull: "pull_new", session_id, after: version, born_up_to: null };
+      return { pull: "pull_new", session_id, after: version, limit: this.#sizes.changes, born_up_to: null };
     }
     const lagging = claims.lagging(held, wanted);
     const last = lagging.at(-1);
     if (!last) return null;
     const after = Math.min(...lagging.map((one) => one.version));
-    return { pull: "pull_new", session_id, after, born_up_to: last.high };
+    return { pull: "pull_new", session_id, after, limit: this.#sizes.changes, born_up_to: last.high };
   }
 
   /**
@@ -348,14 +368,18 @@ export class Sync {
    * @param {Held} after
    */
   #settle(before, after) {
-    const { session_id } = before;
-    if (!sameHeld(before, after) || this.#to_check.has(session_id)) this.#due.add(session_id);
-    else this.#drop(session_id);
+    if (sameHeld(before, after) && !this.#news.has(before.session_id)) this.#drop(before.session_id);
+  }
+
+  /** @param {string} session_id */
+  #stir(session_id) {
+    this.#due.add(session_id);
+    this.#news.add(session_id);
   }
 
   /** @param {string} session_id */
   #drop(session_id) {
-    for (const known of [this.#due, this.#heard, this.#to_check, this.#to_open]) known.delete(session_id);
+    for (const known of [this.#due, this.#news, this.#heard, this.#to_check, this.#to_open]) known.delete(session_id);
   }
 
   /** @param {Pull} pull */
@@ -429,7 +453,7 @@ export class Sync {
       if (compareIds(up_to, before?.last_del_msg_id ?? "0") > 0) (writes.cleared ??= []).push({ session_id, up_to });
       const held = this.#heads.held.get(session_id);
       if (!held) continue;
-      this.#due.add(session_id);
+      this.#stir(session_id);
       if (last_msg_id !== "0" && compareIds(up_to, last_msg_id) >= 0) {
         (writes.held ??= []).push(claims.afterFullClear(held, message_version));
       }

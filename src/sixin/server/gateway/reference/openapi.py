@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-import sixin
 from sixin.core import errors
 from sixin.core.limits import FRAME_BYTES_MAX
 from sixin.core.wire.bodies import (
@@ -11,6 +10,8 @@ from sixin.core.wire.bodies import (
     InspectSessionAnswer,
     InspectUserAnswer,
     Operation,
+    RevokeAnswer,
+    RevokeBody,
     SendBody,
     SessionBody,
     UserBody,
@@ -18,6 +19,7 @@ from sixin.core.wire.bodies import (
 from sixin.server.gateway.http import STATUS
 from sixin.server.gateway.reference.examples import Transcript
 from sixin.server.gateway.reference.schemas import Json, ref, schemas
+from sixin.version import __version__
 
 ALWAYS: Final = (
     "bad_request",
@@ -40,7 +42,7 @@ def openapi(transcript: Transcript) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Sixin 私信",
-            "version": sixin.__version__,
+            "version": __version__,
             "summary": "Private messages for your product.",
             "description": (
                 "Every operation is a POST with a JSON body, and may as well be a frame of the WebSocket "
@@ -156,6 +158,21 @@ def _admin_paths(transcript: Transcript) -> Json:
                     "200": {
                         "description": "The user as registered.",
                         "content": _json(UserBody, {"a person": asked["users"]["ok"]}),
+                    },
+                    **_refusals((*codes, "too_large")),
+                },
+            }
+        },
+        "/v1/admin/revoke": {
+            "post": {
+                "operationId": "revoke",
+                "tags": ["admin"],
+                "summary": "Believe no token of a user issued up to now, and end the connections that stand on one.",
+                "requestBody": {"required": True, "content": _json(RevokeBody, {"a person": asked["revoke"]["body"]})},
+                "responses": {
+                    "200": {
+                        "description": "From when on tokens of the user are believed again.",
+                        "content": _json(RevokeAnswer, {"a person": asked["revoke"]["ok"]}),
                     },
                     **_refusals((*codes, "too_large")),
                 },

@@ -15,6 +15,8 @@ from sixin.core.wire.bodies import (
     HelloBody,
     InspectSessionAnswer,
     InspectUserAnswer,
+    RevokeAnswer,
+    RevokeBody,
     SendBody,
     SessionBody,
     UserBody,
@@ -37,7 +39,18 @@ def ref(kind: type[Struct] | str) -> Json:
 def schemas() -> Json:
     """Every schema by name, in the order of the alphabet."""
     types: list[Any] = [kind for operation in OPERATIONS.values() for kind in (operation.body, operation.answer)]
-    types += [HelloBody, HelloAnswer, UserBody, InspectSessionAnswer, InspectUserAnswer, ErrorView, Notice, Content]
+    types += [
+        HelloBody,
+        HelloAnswer,
+        UserBody,
+        RevokeBody,
+        RevokeAnswer,
+        InspectSessionAnswer,
+        InspectUserAnswer,
+        ErrorView,
+        Notice,
+        Content,
+    ]
     found: Json = msgspec.json.schema_components(types, ref_template=REF)[1]
 
     found["Content"] = _content()

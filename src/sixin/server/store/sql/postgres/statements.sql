@@ -16,6 +16,12 @@ SELECT u.uid, u.version_id, u.unread_total
   FROM sixin.users AS u
  WHERE u.uid = $1;
 
+-- revocations --
+-- Whose tokens were revoked, on every shard: asked at the start of a node and every few seconds. Walks profiles_revoked.
+SELECT p.uid, p.tokens_from_s
+  FROM sixin.profiles AS p
+ WHERE p.tokens_from_s > 0;
+
 -- session --
 -- Walks the primary key.
 SELECT s.slot, s.session_id, s.version_id, s.last_ordinal, s.last_msg_id

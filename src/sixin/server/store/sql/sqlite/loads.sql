@@ -57,7 +57,7 @@ SELECT row.owner, row.session_id, row.msg_id, row.version_id
 
 -- load_profiles --
 -- By the primary key.
-SELECT row.uid, row.kind, row.name, row.avatar
+SELECT row.uid, row.kind, row.name, row.avatar, row.registered, row.tokens_from_s
   FROM json_each(:keys) AS key
  CROSS JOIN profiles AS row ON row.uid = key.value;
 

@@ -18,6 +18,12 @@ SELECT uid, version_id, unread_total
   FROM users
  WHERE uid = :uid;
 
+-- revocations --
+-- Whose tokens were revoked, and from when they are believed again. By profiles_revoked alone.
+SELECT uid, tokens_from_s
+  FROM profiles
+ WHERE tokens_from_s > 0;
+
 -- session --
 -- A session's head. By the primary key.
 SELECT session_id, version_id, last_ordinal, last_msg_id

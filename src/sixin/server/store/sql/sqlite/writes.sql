@@ -59,7 +59,8 @@ VALUES (?, ?, ?, ?);
 
 -- put_profiles --
 -- By the primary key.
-INSERT INTO profiles (uid, kind, name, avatar)
-VALUES (?, ?, ?, ?)
+INSERT INTO profiles (uid, kind, name, avatar, registered, tokens_from_s)
+VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (uid) DO UPDATE
-   SET kind = excluded.kind, name = excluded.name, avatar = excluded.avatar;
+   SET kind = excluded.kind, name = excluded.name, avatar = excluded.avatar, registered = excluded.registered,
+       tokens_from_s = excluded.tokens_from_s;

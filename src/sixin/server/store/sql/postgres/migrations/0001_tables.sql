@@ -98,8 +98,12 @@ CREATE TABLE sixin.profiles (
     uid bigint PRIMARY KEY,
     kind text COLLATE "C" NOT NULL,
     name text NOT NULL,
-    avatar text NOT NULL
+    avatar text NOT NULL,
+    registered boolean NOT NULL,
+    tokens_from_s bigint NOT NULL
 );
+
+CREATE INDEX profiles_revoked ON sixin.profiles (uid, tokens_from_s) WHERE tokens_from_s > 0;
 
 -- Rows as they travel between a node and the functions. They are types of their own, so that a column more in a
 -- table does not break a node that does not know it yet.
@@ -120,7 +124,9 @@ CREATE TYPE sixin.contact_row AS (
     hidden_version bigint, last_seq_id bigint
 );
 CREATE TYPE sixin.hidden_row AS (owner bigint, session_id text, msg_id bigint, version_id bigint);
-CREATE TYPE sixin.profile_row AS (uid bigint, kind text, name text, avatar text);
+CREATE TYPE sixin.profile_row AS (
+    uid bigint, kind text, name text, avatar text, registered boolean, tokens_from_s bigint
+);
 
 -- What a batch names.
 CREATE TYPE sixin.session_key AS (slot smallint, session_id text);

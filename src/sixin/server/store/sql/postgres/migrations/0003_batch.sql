@@ -199,7 +199,8 @@ BEGIN
           JOIN sixin.hidden AS h ON h.owner = k.owner AND h.msg_id = k.msg_id;
     END IF;
     IF cardinality(profile_keys) > 0 THEN
-        SELECT array_agg(ROW(p.uid, p.kind, p.name, p.avatar)::sixin.profile_row) INTO profiles
+        SELECT array_agg(ROW(p.uid, p.kind, p.name, p.avatar, p.registered, p.tokens_from_s)::sixin.profile_row)
+          INTO profiles
           FROM sixin.profiles AS p
          WHERE p.uid = ANY (profile_keys);
     END IF;
@@ -332,14 +333,16 @@ BEGIN
     END IF;
 
     IF cardinality(profile_rows) > 0 THEN
-        INSERT INTO sixin.profiles AS p (uid, kind, name, avatar)
-        SELECT r.uid, r.kind, r.name, r.avatar
+        INSERT INTO sixin.profiles AS p (uid, kind, name, avatar, registered, tokens_from_s)
+        SELECT r.uid, r.kind, r.name, r.avatar, r.registered, r.tokens_from_s
           FROM unnest(profile_rows) AS r
          ORDER BY r.uid
             ON CONFLICT (uid) DO UPDATE
            SET kind = excluded.kind,
                name = excluded.name,
-               avatar = excluded.avatar;
+               avatar = excluded.avatar,
+               registered = excluded.registered,
+               tokens_from_s = excluded.tokens_from_s;
     END IF;
 END
 $$;

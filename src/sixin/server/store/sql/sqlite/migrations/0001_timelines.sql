@@ -83,8 +83,13 @@ CREATE TABLE hidden (
 CREATE INDEX hidden_by_version ON hidden (owner, session_id, version_id);
 
 CREATE TABLE profiles (
-  uid    INTEGER PRIMARY KEY,
-  kind   TEXT NOT NULL CHECK (kind IN ('person', 'bot', 'system')),
-  name   TEXT NOT NULL,
-  avatar TEXT NOT NULL
+  uid           INTEGER PRIMARY KEY,
+  kind          TEXT NOT NULL CHECK (kind IN ('person', 'bot', 'system')),
+  name          TEXT NOT NULL,
+  avatar        TEXT NOT NULL,
+  registered    INTEGER NOT NULL CHECK (registered IN (0, 1)),
+  tokens_from_s INTEGER NOT NULL
 ) STRICT;
+
+-- revocations: few among many.
+CREATE INDEX profiles_revoked ON profiles (uid, tokens_from_s) WHERE tokens_from_s > 0;

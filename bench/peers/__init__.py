@@ -1,0 +1,1 @@
+"""The systems a user would pick instead: configured as their own guides say for production, under the same work."""

@@ -1,0 +1,18 @@
+"""Tokens for users that exist only for a run, signed with the secret of the server under test."""
+
+import time
+
+import jwt
+
+from sixin.core.ids import Uid
+
+TTL_S = 86_400
+
+
+def mint(secret: str, uid: Uid, *, admin: bool = False) -> str:
+    """A token as an application would make one: any JWT library will do (design §9)."""
+    now_s = int(time.time())
+    claims = {"sub": str(uid), "iat": now_s, "exp": now_s + TTL_S, "jti": f"bench-{uid}"}
+    if admin:
+        claims["role"] = "admin"
+    return jwt.encode(claims, secret, algorithm="HS256")

@@ -1,0 +1,1 @@
+"""The judges: one file per group of sentences, each a pass over the evidence."""

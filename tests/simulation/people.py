@@ -1,0 +1,206 @@
+"""Raw devices: they speak the protocol without the SDK, ask anything in any order, and keep no copy."""
+
+import asyncio
+from random import Random
+from typing import Any
+
+import msgspec
+
+from sixin.core.errors import SixinError
+from sixin.core.wire.codec import encode
+from sixin.server.operations.actor import Actor
+from tests.simulation.loop import inside
+from tests.simulation.network import Link, LinkFaults
+from tests.simulation.recorder import Recorder
+from tests.simulation.servers import Server, Servers
+from tests.simulation.tap import Tap, request
+
+PATIENCE_S = 20.0
+HELLO_ID = 1
+
+
+class Person:
+    """A user: what his devices know between them."""
+
+    def __init__(self, uid: int, peers: list[int]) -> None:
+        self.uid = uid
+        self.peers = peers
+        self.seen: dict[str, dict[int, int]] = {}
+        """The messages he knows of in each session: msg_id to sender."""
+        self.sent: list[tuple[str, int, object]] = []
+        """What he sent: session_id, seq_id and content, for retries."""
+        self.last_seq_id = 0
+
+    def next_seq_id(self) -> int:
+        """A number he has not used."""
+        self.last_seq_id += 1
+        return self.last_seq_id
+
+    def learn(self, message: dict[str, Any]) -> None:
+        """He has seen a message."""
+        self.seen.setdefault(message["session_id"], {})[int(message["msg_id"])] = int(message["sender"])
+
+
+class RawConnection:
+    """One connection of a raw device."""
+
+    def __init__(self, device: "RawDevice", server: Server) -> None:
+        self._device = device
+        self._last_id = HELLO_ID
+        self._waiting: dict[int, asyncio.Future[bytes | None]] = {}
+        self._tap = Tap(device.recorder, device.person.uid, device.name)
+        self.link = Link(device.chance, device.faults, server.process, self)
+
+    def ask(self, op: str, encoded: bytes) -> "asyncio.Future[bytes | None]":
+        """Ask; the future holds the answer, or None for a refusal or silence."""
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        number = HELLO_ID if op == "hello" else self._next_id()
+        self._waiting[number] = future
+        frame = request(number, op, encoded)
+        self._tap.sent(frame)
+        self.link.send(frame)
+        return future
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def received(self, frame: bytes) -> None:
+        """A frame arrives."""
+        answered = self._tap.arrived(frame)
+        if frame.startswith(b'{"notice"'):
+            self._device.take_notice(self, frame)
+        elif answered is not None:
+            number, asked, answer = answered
+            if answer is not None:
+                self._device.take_answer(asked.op, answer, asked.body)
+            future = self._waiting.pop(number)
+            if not future.done():
+                future.set_result(answer)
+
+    def closed(self) -> None:
+        """The link is gone, and with it every answer."""
+        self._tap.closed()
+        self._device.lost(self)
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_result(None)
+
+
+class RawDevice:
+    """One device of a person that speaks frames."""
+
+    def __init__(
+        self, chance: Random, person: Person, name: str, servers: Servers, recorder: Recorder, faults: LinkFaults
+    ) -> None:
+        self.person = person
+        self.name = name
+        self.cursors: dict[str, int] = {}
+        self.contact_cursor = 0
+        self.chance = chance
+        self.recorder = recorder
+        self.faults = faults
+        self._servers = servers
+        self._connection: RawConnection | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has a connection that greeted it."""
+        return self._connection is not None
+
+    async def connect(self) -> bool:
+        """Find a node and say hello. False where that did not work."""
+        server = self._servers.any_ready()
+        if server is None or server.node is None or self.connected:
+            return False
+        connection = RawConnection(self, server)
+        if not connection.link.connect(server.node.websocket):
+            return False
+        token = self._servers.token(self.person.uid, self.name)
+        greeted = connection.ask("hello", encode({"token": token}))
+        answer = await self._patiently(connection, greeted)
+        if answer is not None and connection.link.open and not self.connected:
+            self._connection = connection
+        else:
+            connection.link.break_now()
+        return answer is not None
+
+    async def _patiently(self, connection: RawConnection, answer: "asyncio.Future[bytes | None]") -> bytes | None:
+        await asyncio.wait({answer}, timeout=PATIENCE_S)
+        if not answer.done():
+            connection.link.break_now()
+            return None
+        return answer.result()
+
+    def drop(self) -> None:
+        """Lose the link."""
+        if self._connection is not None:
+            self._connection.link.break_now()
+
+    def lost(self, connection: RawConnection) -> None:
+        """A connection is gone."""
+        if self._connection is connection:
+            self._connection = None
+
+    def take_notice(self, connection: RawConnection, frame: bytes) -> None:
+        """Something is told."""
+        if frame.startswith(b'{"notice":"bye"'):
+            connection.link.break_now()
+            return
+        notice = msgspec.json.decode(frame)
+        if isinstance(notice.get("message"), dict):
+            self.person.learn(notice["message"])
+
+    def take_answer(self, op: str, answer: bytes, body: bytes) -> None:
+        """Learn from an answer."""
+        value, asked = msgspec.json.decode(answer), msgspec.json.decode(body)
+        for message in [*value.get("messages", []), *([value["message"]] if "message" in value else [])]:
+            self.person.learn(message)
+        if op == "pull_new" and asked["after_version"] == self.cursors.get(asked["session_id"], 0):
+            self.cursors[asked["session_id"]] = value["version_id"]
+        elif op == "pull_contacts":
+            self.contact_cursor = value["version_id"]
+            for contact in value["contacts"]:
+                if contact["last_message"]:
+                    self.person.learn(contact["last_message"])
+
+    async def ask(self, op: str, body: dict[str, object]) -> bytes | None:
+        """Ask over the socket, or over HTTP where there is none. None for a refusal or silence."""
+        encoded = encode(body)
+        connection = self._connection
+        if connection is None or self.chance.random() < 0.1:
+            return await self._ask_http(op, encoded)
+        return await self._patiently(connection, connection.ask(op, encoded))
+
+    async def _ask_http(self, op: str, encoded: bytes) -> bytes | None:
+        """Ask over the other door: one request, on a connection of its own."""
+        asked = self.recorder.asked(self.person.uid, self.name, op, encoded)
+        await asyncio.sleep(self.chance.random() * self.faults.slow_s)
+        answer = await self._over_http(op, encoded)
+        await asyncio.sleep(self.chance.random() * self.faults.slow_s)
+        if answer is None:
+            self.recorder.silent(asked)
+            return None
+        if isinstance(answer, SixinError):
+            self.recorder.refused(asked, answer)
+            return None
+        self.recorder.answered(asked, answer)
+        self.take_answer(op, answer, encoded)
+        return answer
+
+    async def _over_http(self, op: str, encoded: bytes) -> bytes | SixinError | None:
+        server = self._servers.any_ready()
+        if server is None or server.node is None or self.chance.random() < self.faults.breaks:
+            return None
+        answered: asyncio.Future[bytes | SixinError] = asyncio.get_running_loop().create_future()
+        lost = self.chance.random() < self.faults.breaks
+
+        def reply(answer: bytes | SixinError) -> None:
+            if not answered.done() and not lost:
+                answered.set_result(answer)
+
+        actor = Actor(self.person.uid, self.name)  # type: ignore[arg-type]
+        inside(server.process, server.node.dispatch.begin, actor, op, encoded, reply)
+        await asyncio.wait({answered}, timeout=PATIENCE_S)
+        return answered.result() if answered.done() else None

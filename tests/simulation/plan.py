@@ -1,0 +1,141 @@
+"""What happens in a run, decided before it begins: so that a failing run can be made smaller by leaving things out."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Literal
+
+from msgspec import Struct
+
+Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "crash", "crash_soon", "stop", "clock"]
+
+OPERATIONS: dict[str, int] = {
+    "send": 40,
+    "resend": 6,
+    "conflict": 1,
+    "read": 10,
+    "recall": 5,
+    "delete_all": 3,
+    "delete_me": 4,
+    "clear": 2,
+    "clear_up_to": 2,
+    "delete_contact": 1,
+    "pin": 4,
+    "mute": 3,
+    "label": 2,
+    "pull_new": 10,
+    "pull_old": 6,
+    "pull_contacts": 6,
+    "pull_hidden": 2,
+    "contact": 4,
+    "unread": 3,
+    "typing": 1,
+    "trespass": 2,
+    "recall_foreign": 1,
+    "nonsense": 1,
+}
+"""What people do, and how often."""
+
+
+class Action(Struct, frozen=True):
+    """One thing that happens at a time, in virtual seconds."""
+
+    at_s: float
+    kind: Kind
+    who: int
+    """Which device, or which node."""
+    op: str = ""
+    luck: int = 0
+    """Seeds every choice that is left."""
+    amount: float = 0.0
+
+
+class Faults(Struct, frozen=True):
+    """How much goes wrong: 0 is a quiet day, 1 is a bad one."""
+
+    network: float
+    disk: float
+    notices: float
+
+
+class Plan(Struct, frozen=True):
+    """One run."""
+
+    seed: int
+    users: int
+    raw_devices: int
+    """Of each user."""
+    sdk_devices: int
+    """Of each user."""
+    nodes: int
+    shuffled: bool
+    cache: bool
+    throttled: bool
+    page: int
+    """How many rows people ask for at most."""
+    faults: Faults
+    actions: list[Action]
+
+    @property
+    def devices(self) -> int:
+        """All of them."""
+        return self.users * (self.raw_devices + self.sdk_devices)
+
+
+def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
+    """The plan of a seed."""
+    chance = Random(f"plan {seed}")
+    users = chance.choice([2, 2, 3, 4, 6])
+    raw, sdk = chance.choice([(1, 1), (2, 0), (0, 2), (1, 2), (2, 1)])
+    nodes = chance.choice([1, 1, 1, 2, 3])
+    level = 0.0 if quiet else chance.choice([0.0, 0.3, 1.0, 1.0])
+    faults = Faults(*(level * chance.choice([0, 0.3, 1]) for _ in range(3)))
+    plan = Plan(
+        seed=seed,
+        users=users,
+        raw_devices=raw,
+        sdk_devices=sdk,
+        nodes=nodes,
+        shuffled=chance.random() < 0.5,
+        cache=chance.random() < 0.7,
+        throttled=chance.random() < 0.2,
+        page=chance.choice([1, 2, 5, 50, 500]),
+        faults=faults,
+        actions=[],
+    )
+    plan.actions.extend(_actions(chance, plan, operations, level))
+    return plan
+
+
+def _actions(chance: Random, plan: Plan, operations: int, level: float) -> Iterator[Action]:
+    at_s = 0.5
+    busy = chance.choice([0.003, 0.03, 0.3])
+    for device in range(plan.devices):
+        yield Action(at_s, "connect", device, luck=device)
+    for _ in range(operations):
+        at_s += chance.expovariate(1 / busy)
+        yield Action(at_s, "do", chance.randrange(plan.devices), _operation(chance), chance.getrandbits(32))
+        if chance.random() < 0.1 * level + 0.02:
+            yield Action(at_s, "connect", chance.randrange(plan.devices))
+        if chance.random() < 0.03 * level:
+            yield Action(at_s, "drop", chance.randrange(plan.devices))
+        if chance.random() < 0.02 * level:
+            yield Action(at_s, "sleep", chance.randrange(plan.devices), amount=busy * chance.choice([3, 30, 300]))
+        if chance.random() < 0.001 * level:
+            yield Action(at_s, "year", 0)
+        if chance.random() < 0.01 * level:
+            yield Action(at_s, "reboot", chance.randrange(plan.devices), amount=chance.randrange(2))
+        if chance.random() < 0.015 * level:
+            yield _misfortune(chance, plan, at_s)
+
+
+def _operation(chance: Random) -> str:
+    return chance.choices(list(OPERATIONS), list(OPERATIONS.values()))[0]
+
+
+def _misfortune(chance: Random, plan: Plan, at_s: float) -> Action:
+    node = chance.randrange(plan.nodes)
+    kind: Kind = chance.choice(["crash", "crash_soon", "crash_soon", "stop", "clock", "clock"])
+    steps = chance.choice([1, 3, 10, 30, 100, 300])
+    if kind == "clock":
+        return Action(at_s, kind, node, amount=chance.choice([-86_400_000, -60_000, -1_000, 1_000, 60_000, 86_400_000]))
+    return Action(at_s, kind, node, amount=chance.randint(1, steps))

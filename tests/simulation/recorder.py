@@ -1,0 +1,109 @@
+"""Writes the history of a run: one counter for the order of everything, and the end state when it is over."""
+
+from collections.abc import Iterable
+
+from msgspec import Raw
+
+from sixin.core.contact import Contact
+from sixin.core.errors import SixinError
+from sixin.core.wire.bodies import ErrorView
+from sixin.core.wire.codec import encode, error_view
+from sixin.core.wire.views import contact_view, message_view
+from sixin.server.store.memory import MemoryStore
+from sixin.verify.history import Call, CutOff, History, Mark, Queued, StoredContacts, StoredMessages, Told
+
+ALL = 10**9
+
+
+class Asked:
+    """A call whose answer has not come."""
+
+    __slots__ = ("body", "device", "op", "start", "uid")
+
+    def __init__(self, start: int, uid: int, device: str, op: str, body: bytes) -> None:
+        self.start = start
+        self.uid = uid
+        self.device = device
+        self.op = op
+        self.body = body
+
+
+class Recorder:
+    """The history as it grows."""
+
+    def __init__(self) -> None:
+        self.history = History()
+        self.calls = 0
+        self._order = 0
+
+    def now(self) -> int:
+        """The next number of the one order."""
+        self._order += 1
+        return self._order
+
+    def asked(self, uid: int, device: str, op: str, body: bytes) -> Asked:
+        """A device asks."""
+        self.calls += 1
+        return Asked(self.now(), uid, device, op, body)
+
+    def answered(self, asked: Asked, answer: bytes | Raw) -> None:
+        """It is answered."""
+        self._close(asked, self.now(), answer=Raw(bytes(answer)))
+
+    def refused(self, asked: Asked, error: ErrorView | SixinError) -> None:
+        """It is refused."""
+        view = error_view(error) if isinstance(error, SixinError) else error
+        self._close(asked, self.now(), error=view)
+
+    def silent(self, asked: Asked) -> None:
+        """It never hears of it."""
+        self._close(asked, None)
+
+    def _close(self, asked: Asked, end: int | None, answer: Raw | None = None, error: ErrorView | None = None) -> None:
+        self.history.events.append(
+            Call(asked.start, str(asked.uid), asked.device, asked.op, Raw(asked.body), end, answer, error)
+        )
+
+    def told(self, uid: int, device: str, notice: bytes) -> None:
+        """A device is told something."""
+        self.history.events.append(Told(self.now(), str(uid), device, Raw(notice)))
+
+    def queued(self, uid: int, device: str, session_id: str, content: bytes) -> None:
+        """A device promises to deliver something."""
+        self.history.events.append(Queued(self.now(), str(uid), device, session_id, Raw(content)))
+
+    def mark(self, what: str, who: str, detail: str = "") -> None:
+        """Something happened."""
+        self.history.events.append(Mark(self.now(), what, who, detail))  # type: ignore[arg-type]
+
+    def cut_off(self, uid: int, device: str = "", session_id: str = "") -> None:
+        """Nothing may be delivered from here on."""
+        self.history.events.append(CutOff(self.now(), str(uid), device, session_id))
+
+    async def take_end(self, rows: MemoryStore, uids: Iterable[int], sessions: Iterable[str]) -> None:
+        """What the server holds at the end."""
+        for session_id in sessions:
+            head = await rows.session(session_id)  # type: ignore[arg-type]
+            messages = await rows.messages(session_id, before_sort_key=None, limit=ALL)  # type: ignore[arg-type]
+            if head.version_id or messages:
+                encoded = [Raw(encode(message_view(message))) for message in reversed(messages)]
+                self.history.ends.append(StoredMessages(session_id, head.version_id, encoded))
+        for uid in uids:
+            await self._take_user(rows, uid, sessions)
+
+    async def _take_user(self, rows: MemoryStore, uid: int, sessions: Iterable[str]) -> None:
+        head = await rows.user(uid)  # type: ignore[arg-type]
+        page = await rows.pull_contacts(uid, after_version=0, limit=ALL)  # type: ignore[arg-type]
+        hidden: list[tuple[str, str, int]] = []
+        for contact in page.contacts:
+            hidden += [
+                (row.session_id, str(row.msg_id), row.version_id)
+                for row in rows._rows.hidden.values()
+                if row is not None and row.owner == uid and row.session_id == contact.session_id
+            ]
+        contacts = [_encoded(contact) for contact in page.contacts]
+        self.history.ends.append(StoredContacts(str(uid), head.version_id, head.unread_total, contacts, hidden))
+
+
+def _encoded(contact: Contact) -> Raw:
+    return Raw(encode(contact_view(contact)))

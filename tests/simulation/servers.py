@@ -1,0 +1,165 @@
+"""The nodes of a run: the real ones, in processes that can be killed, over one disk and one wire."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass, field
+from random import Random
+
+from sixin.server.app import Node
+from sixin.server.auth import Tokens
+from sixin.server.bus.local import LocalBus
+from sixin.server.config import Settings
+from sixin.server.store.base import Store
+from tests.simulation.bus import SimulatedBus, Wire
+from tests.simulation.disk import Disk, SimulatedStore
+from tests.simulation.loop import Process, SimulatedLoop, inside
+from tests.simulation.recorder import Recorder
+
+BORN_MS = 1_780_000_000_000
+"""When the world begins: the middle of 2026."""
+
+Sabotage = Callable[[Node], None]
+"""Something done to every node as it starts: how a mutation makes a correct system wrong."""
+
+
+@dataclass
+class Server:
+    """One node, through all its lives."""
+
+    name: str
+    skew_ms: int = 0
+    """What its clock is off by."""
+    node: Node | None = None
+    process: Process = field(default_factory=lambda: Process("none"))
+    ready: bool = False
+
+
+class Servers:
+    """All nodes."""
+
+    def __init__(
+        self,
+        *,
+        loop: SimulatedLoop,
+        chance: Random,
+        disk: Disk,
+        wire: Wire,
+        recorder: Recorder,
+        count: int,
+        settings: Settings,
+        wrap: Callable[[Store], Store],
+        sabotage: Sabotage,
+    ) -> None:
+        self.loop = loop
+        self.chance = chance
+        self.disk = disk
+        self.wire = wire
+        self.recorder = recorder
+        self.settings = settings
+        self.tokens = Tokens(settings.secret)
+        self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
+        self._wrap = wrap
+        self._sabotage = sabotage
+        self.skipped_ms = 0
+        self._restarts: set[asyncio.Task[None]] = set()
+        self._over = False
+
+    def true_ms(self) -> int:
+        """The world's time: the loop's, and the years that were skipped because everybody slept."""
+        return BORN_MS + int(self.loop.time() * 1_000) + self.skipped_ms
+
+    def now_ms(self, server: Server) -> int:
+        """The time a node believes it is."""
+        return self.true_ms() + server.skew_ms
+
+    def token(self, uid: int, device: str) -> str:
+        """A token that outlives the run."""
+        now_s = BORN_MS / 1_000
+        return self.tokens.mint(uid, now_s=now_s, ttl_s=25 * 366 * 86_400, device_id=device)  # type: ignore[arg-type]
+
+    async def start_all(self) -> None:
+        """Bring every node up."""
+        for server in self.servers:
+            await self.start(server)
+
+    async def start(self, server: Server) -> None:
+        """Bring a node up, with nothing in its memory."""
+        if server.process.alive and server.ready:
+            return
+        server.process.kill()
+        alone = len(self.servers) == 1
+        process = Process(server.name)
+        node = inside(process, self._make, server, alone)
+        server.process, server.node, server.ready = process, node, False
+        # Another life of it may still hold the disk for a moment.
+        started = inside(process, self.loop.create_task, node.start())
+        await asyncio.wait({started}, timeout=60)
+        server.ready = process.alive and started.done() and started.exception() is None
+        if server.ready:
+            self._sabotage(node)
+            process.deaths.append(lambda: self._died(server))
+            self.recorder.mark("node_started", server.name)
+        elif not self._over:
+            process.kill()
+            asyncio.get_running_loop().call_later(1.0, self._restart, server, context=Context())
+
+    def _make(self, server: Server, alone: bool) -> Node:
+        store = self._wrap(SimulatedStore(self.disk, owned=alone))
+        bus = LocalBus() if alone else SimulatedBus(self.wire)
+        return Node(self.settings, store=store, bus=bus, tokens=self.tokens, clock_ms=lambda: self.now_ms(server))
+
+    def crash(self, server: Server) -> None:
+        """Kill a node now."""
+        if server.ready:
+            server.process.kill()
+
+    def crash_within(self, server: Server, steps: int) -> None:
+        """Kill a node between two of its next steps."""
+        if server.ready:
+            server.process.die_within(steps)
+
+    async def stop(self, server: Server) -> None:
+        """Stop a node in order."""
+        node = server.node
+        if node is None or not server.ready or not server.process.alive:
+            return
+        server.ready = False
+        stopping = inside(server.process, self.loop.create_task, _drain(node))
+        await asyncio.wait({stopping}, timeout=60)
+        self.recorder.mark("node_stopped", server.name)
+        server.process.kill()
+
+    def any_ready(self) -> Server | None:
+        """A node that a load balancer would choose."""
+        ready = [server for server in self.servers if server.ready and server.process.alive]
+        return self.chance.choice(ready) if ready else None
+
+    def _died(self, server: Server) -> None:
+        """Restart what dies, as an operator's supervisor does."""
+        server.ready = False
+        self.recorder.mark("node_crashed", server.name)
+        if not self._over:
+            asyncio.get_running_loop().call_later(self.chance.random(), self._restart, server, context=Context())
+
+    def _restart(self, server: Server) -> None:
+        if not self._over:
+            task = self.loop.create_task(self.start(server))
+            self._restarts.add(task)
+            task.add_done_callback(self._restarts.discard)
+
+    async def settle(self) -> None:
+        """No more restarts of their own: bring back whatever is down, for good."""
+        self._over = True
+        if self._restarts:
+            await asyncio.wait(self._restarts)
+        for server in self.servers:
+            server.process.die_at_step = -1
+            if not (server.ready and server.process.alive):
+                server.process.kill()
+                await self.start(server)
+
+
+async def _drain(node: Node) -> None:
+    await node.drain()
+    await node.stop()

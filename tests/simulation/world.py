@@ -1,0 +1,221 @@
+"""One run: a plan carried out from its first action until everybody has settled, and the history of it."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from msgspec import Struct
+
+from sixin.server.config import Settings
+from sixin.server.store.base import Store
+from sixin.verify.history import History, lines_of
+from tests.simulation.bus import BusFaults, Wire
+from tests.simulation.disk import Disk, DiskFaults
+from tests.simulation.errands import errand, session_id_of
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.network import LinkFaults
+from tests.simulation.people import Person, RawDevice
+from tests.simulation.phone_errands import use
+from tests.simulation.phones import Phone
+from tests.simulation.plan import Action, Plan
+from tests.simulation.recorder import Recorder
+from tests.simulation.servers import Sabotage, Servers
+
+FIRST_UID = 1_000
+
+
+class Run(Struct):
+    """What a run left behind."""
+
+    history: History
+    calls: int
+    steps: int
+    virtual_s: float
+
+    @property
+    def digest(self) -> str:
+        """Two runs of one plan have the same."""
+        digest = hashlib.sha256()
+        for line in lines_of(self.history):
+            digest.update(line)
+        return digest.hexdigest()
+
+
+class Failed(Exception):
+    """Something raised where nothing may: the loop was told of it."""
+
+    def __init__(self, failures: list[dict[str, Any]]) -> None:
+        super().__init__(f"{failures[0].get('message')}: {failures[0].get('exception')!r}")
+        self.failures = failures
+
+
+def run(
+    plan: Plan,
+    *,
+    wrap: Callable[[Store], Store] = lambda store: store,
+    sabotage: Sabotage = lambda node: None,
+) -> Run:
+    """Carry out a plan. Raises `Stuck` where it never ends. `wrap` and `sabotage` are for mutations."""
+    loop = SimulatedLoop(_chance(plan, "loop"), shuffled=plan.shuffled)
+    asyncio.set_event_loop(loop)
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    try:
+        world = World(plan, loop, wrap, sabotage)
+        _live(loop, world, failures)
+        if failures:
+            raise Failed(failures)
+        return Run(world.recorder.history, world.recorder.calls, loop.steps, loop.time())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.end()
+
+
+def _live(loop: SimulatedLoop, world: "World", failures: list[dict[str, Any]]) -> None:
+    try:
+        loop.run_until_complete(world.live())
+    except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to this run, and the run is reported
+        failures.append({"message": "the run fell over", "exception": error})
+
+
+def _chance(plan: Plan, what: str) -> Random:
+    """Each part of the world has luck of its own, so that one part changes as little as possible with another."""
+    return Random(f"{what} {plan.seed}")
+
+
+class World:
+    """Nodes, network, disk and people."""
+
+    def __init__(self, plan: Plan, loop: SimulatedLoop, wrap: Callable[[Store], Store], sabotage: Sabotage) -> None:
+        self.plan = plan
+        self.recorder = Recorder()
+        self._loop = loop
+        faults = plan.faults
+        self._link_faults = LinkFaults(
+            breaks=0.02 * faults.network,
+            goes_dead=0.002 * faults.network,
+            loses_notice=0.1 * faults.notices,
+            doubles_notice=0.1 * faults.notices,
+            moves_notice=0.1 * faults.notices,
+        )
+        self._disk_faults = DiskFaults(
+            stall=0.001 * faults.disk,
+            fails_before=0.01 * faults.disk,
+            fails_in_doubt=0.02 * faults.disk,
+            read_fails=0.005 * faults.disk,
+        )
+        self.disk = Disk(_chance(plan, "disk"), self._disk_faults)
+        self._wire_faults = BusFaults(loses=0.1 * faults.notices, doubles=0.1 * faults.notices)
+        self.servers = Servers(
+            loop=loop,
+            chance=_chance(plan, "servers"),
+            disk=self.disk,
+            wire=Wire(_chance(plan, "wire"), self._wire_faults),
+            recorder=self.recorder,
+            count=plan.nodes,
+            settings=_settings(plan),
+            wrap=wrap,
+            sabotage=sabotage,
+        )
+        uids = [FIRST_UID + number for number in range(plan.users)]
+        self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
+        self.raw = [
+            RawDevice(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults)
+            for person in self.people
+            for name in (f"{person.uid}-raw{number}" for number in range(plan.raw_devices))
+        ]
+        self.phones = [
+            Phone(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults, plan.page)
+            for person in self.people
+            for name in (f"{person.uid}-phone{number}" for number in range(plan.sdk_devices))
+        ]
+
+    async def live(self) -> None:
+        """From the first action to the last, and until everybody has settled."""
+        await self.servers.start_all()
+        async with asyncio.TaskGroup() as doing:
+            for action in self.plan.actions:
+                await asyncio.sleep(max(0.0, action.at_s - self._loop.time()))
+                doing.create_task(self._carry_out(action))
+        await self._settle()
+
+    async def _carry_out(self, action: Action) -> None:
+        if action.kind in ("crash", "crash_soon", "stop", "clock", "year"):
+            await self._befall(action)
+            return
+        who = action.who % (len(self.raw) + len(self.phones))
+        if who < len(self.raw):
+            await self._with_raw(self.raw[who], action)
+        else:
+            await self._with_phone(self.phones[who - len(self.raw)], action)
+
+    async def _with_raw(self, device: RawDevice, action: Action) -> None:
+        if action.kind == "connect":
+            await device.connect()
+        elif action.kind == "do":
+            asked = errand(Random(action.luck), device, action.op, self.plan.page)
+            if asked is not None:
+                await device.ask(*asked)
+        else:
+            device.drop()
+
+    async def _with_phone(self, phone: Phone, action: Action) -> None:
+        if action.kind == "connect":
+            await phone.switch_on()
+        elif action.kind == "do":
+            await use(Random(action.luck), phone, action.op)
+        elif action.kind == "sleep":
+            await phone.sleep(action.amount)
+        elif action.kind == "reboot":
+            await phone.reboot(power_lost=bool(action.amount))
+        else:
+            phone.lose_link()
+
+    async def _befall(self, action: Action) -> None:
+        server = self.servers.servers[action.who % len(self.servers.servers)]
+        if action.kind == "crash":
+            self.servers.crash(server)
+        elif action.kind == "crash_soon":
+            self.servers.crash_within(server, int(action.amount))
+        elif action.kind == "stop":
+            await self.servers.stop(server)
+        elif action.kind == "year":
+            # Nothing happens in it, so nothing has to be waited for.
+            self.servers.skipped_ms += 366 * 86_400_000
+            self.recorder.mark("clock_moved", "everybody", "a year")
+        else:
+            server.skew_ms += int(action.amount)
+            self.recorder.mark("clock_moved", server.name, str(action.amount))
+
+    async def _settle(self) -> None:
+        """The weather clears, whoever is down comes back, and everything on its way arrives."""
+        for faults in (self._link_faults, self._disk_faults, self._wire_faults):
+            _clear(faults)
+        await self.servers.settle()
+        await asyncio.sleep(120)
+        # One after the other, and again: what one still had to say is news for the others.
+        for _ in range(2):
+            for phone in self.phones:
+                await phone.settle()
+            await asyncio.sleep(60)
+        self.recorder.history.ends.extend(phone.copy() for phone in self.phones)
+        uids = [person.uid for person in self.people]
+        sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
+        await self.recorder.take_end(self.disk.rows, uids, sessions)
+
+
+def _clear(faults: Any) -> None:
+    for name in vars(faults):
+        if not name.endswith("_s"):
+            setattr(faults, name, 0.0)
+
+
+def _settings(plan: Plan) -> Settings:
+    return Settings(
+        secret="s" * 32,
+        cache=plan.cache,
+        requests_per_s=20 if plan.throttled else 0,
+        requests_burst=40,
+    )

@@ -1,0 +1,50 @@
+/** Text and ids: what is written by strangers stays text, and ids stay what they are. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { pieces, size } from "../../src/sixin/web/app/format.js";
+import { compareIds, isUid, msgIdParts, pairSessionId, peerOf } from "../../src/sixin/web/sdk/ids.js";
+
+const links = (text) => pieces(text).flatMap(({ href }) => (href ? [href] : []));
+
+test("links are found in Chinese and in English sentences, without what ends them", () => {
+  assert.deepEqual(links("看这里https://例子.cn/a，好。"), ["https://例子.cn/a"]);
+  assert.deepEqual(links("(see https://example.com/a?b=1&c=2)."), ["https://example.com/a?b=1&c=2"]);
+});
+
+test("a program is not a link", () => {
+  for (const text of ["javascript:alert(1)", "data:text/html,<b>", "vbscript:x", "JaVaScRiPt://https"]) {
+    assert.deepEqual(links(text), [], text);
+  }
+});
+
+test("the pieces of a text are the text", () => {
+  for (const text of ["", "a", "https://a.b", "x https://a.b/c. y http://d", "<img src=x onerror=alert(1)>"]) {
+    assert.equal(pieces(text).map((piece) => piece.text).join(""), text);
+  }
+});
+
+test("ids beyond 2^53 are compared and taken apart exactly", () => {
+  assert.ok(compareIds("9007199254740993", "9007199254740992") > 0);
+  assert.ok(compareIds("99", "100") < 0);
+  assert.equal(compareIds("7", "7"), 0);
+  const { seconds, counter, slot } = msgIdParts("282274330000047192");
+  assert.deepEqual([seconds, counter, slot], [28227433, 4, 7192]);
+});
+
+test("a pair is the same from both sides", () => {
+  assert.equal(pairSessionId("1002", "999"), "999:1002");
+  assert.equal(pairSessionId("999", "1002"), "999:1002");
+  assert.equal(peerOf("999:1002", "999"), "1002");
+  assert.equal(peerOf("7:7", "7"), "7");
+});
+
+test("only a positive 64-bit integer is a uid", () => {
+  assert.ok(isUid("9223372036854775807"));
+  for (const text of ["0", "-1", "01", "1e3", "9223372036854775808", "", " 1", "１"]) assert.ok(!isUid(text), text);
+});
+
+test("sizes are told as people say them", () => {
+  assert.deepEqual([0, 999, 1500, 23_000_000].map(size), ["0 B", "999 B", "1.5 KB", "23 MB"]);
+});
