@@ -35,7 +35,7 @@ class Person:
         self._intents = sum(isinstance(line, Intent) for line in lines)
         self._queued = sum(isinstance(line, Queued) for line in lines)
         # Another life, other choices; the first one's are the seed's.
-        self._chance = Random(plan.seed + self._intents)  # noqa: S311 - a run's script, not a secret
+        self._chance = Random(plan.seed + self._intents)
         self._own: deque[Message] = deque(maxlen=40)
         """What may still be taken back."""
         self._room = asyncio.Semaphore(WINDOW)

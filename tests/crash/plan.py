@@ -69,7 +69,7 @@ def make_plan(
     *, seed: int, clients: int, sends: int, kills: int, client_kills: int, processes: int, stores: Stores
 ) -> Plan:
     """The same numbers give the same plan."""
-    chance = Random(seed)  # noqa: S311 - a run's script, not a secret
+    chance = Random(seed)
     people = _people(clients, chance)
     peers = _peers(list(people), chance)
     numbered = [(uid, f"{uid}-{nth}") for uid, devices in people.items() for nth in range(1, devices + 1)]

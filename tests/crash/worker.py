@@ -138,7 +138,7 @@ class Worker:
             await client.synced()
             sessions = sorted(contact.session_id for contact in client.contacts())
             if sessions:
-                session_id = Random(person.plan.seed).choice(sessions)  # noqa: S311 - a run's script, not a secret
+                session_id = Random(person.plan.seed).choice(sessions)
                 page = await client.history(session_id, limit=500)
                 while page.more:
                     page = await client.history(session_id, before=page.before, limit=500)
