@@ -9,13 +9,14 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Open
 from tests.browser.person import Desk, Person
 from tests.services.sixin import SixinServer
+from tests.web.npm import package
 
 Keep = Callable[[Page, str], None]
 
 ATTACKS = [
     "<script>window.hurt = 1</script>",
     "<img src=x onerror='window.hurt = 1'>",
-    "\"><svg onload=window.hurt=1>",
+    '"><svg onload=window.hurt=1>',
     "javascript:window.hurt=1",
     "{{constructor.constructor('window.hurt=1')()}}",
 ]
@@ -97,7 +98,7 @@ def test_the_search_leaves_only_what_was_looked_for(desk: Desk) -> None:
 def test_the_inspector_shows_a_gap_being_found_and_repaired(desk: Desk) -> None:
     desk.page.get_by_role("button", name="Inspector").click()
     bobs = desk.page.locator(".device", has_text="波波 Bob")
-    bobs.get_by_role("button", name="Lose the next notice").click()
+    bobs.get_by_role("button", name="Lose next notice").click()
     desk.ann.say("lost on the way")
     expect(desk.page.locator(".frame.is-lose").first).to_be_visible()
     expect(desk.bob.bubble("lost on the way")).to_have_count(0)
@@ -152,3 +153,15 @@ def test_the_main_views_are_drawn(
     assert desk.complaints == []
 
 
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_axe_finds_nothing_serious(server: SixinServer, context_of: Open, look: str) -> None:
+    axe = (package("axe-core") / "axe.min.js").read_text()
+    page = context_of(color_scheme=look, reduced_motion="reduce").new_page()
+    desk = Desk(page, server)
+    desk.sit_down()
+    page.get_by_role("button", name="Inspector").click()
+    expect(page.locator(".inspector td.id").first).to_be_visible()
+    page.evaluate(axe)
+    found = page.evaluate("() => axe.run({ resultTypes: ['violations'] }).then(({ violations }) => violations)")
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert [(one["id"], [node["html"] for node in one["nodes"]][:3]) for one in serious] == []

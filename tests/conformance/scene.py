@@ -29,7 +29,7 @@ WAIT_S = 20.0
 
 def seeded(seed: int) -> Random:
     """Chance that comes out the same each time."""
-    return Random(seed)  # noqa: S311 - a test's script, not a secret
+    return Random(seed)
 
 
 def content_of(text: str) -> bytes:

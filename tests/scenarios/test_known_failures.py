@@ -140,7 +140,7 @@ async def test_contact_versions_become_visible_in_order_for_one_owner(house: Hou
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_unread_is_never_negative_nor_doubled_by_retries(house: House, seed: int) -> None:
-    pick = random.Random(seed)  # noqa: S311
+    pick = random.Random(seed)
     ann, bob = await house.device(ANN), await house.device(BOB)
     said: list[str] = []
     for seq_id in range(1, 60):

@@ -20,7 +20,7 @@ class Script:
     """A random afternoon of three people; what it asks next depends on the seed and on the answers before."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)
         self._ids: list[str] = []
         self._seq_id = 0
 
@@ -107,7 +107,7 @@ async def test_a_random_afternoon_gets_the_same_bytes_cold_warm_and_off(seed: in
     assert warm_hits > STEPS / 20
     assert off_hits == 0
     if seed == 1:
-        often = random.Random(seed)  # noqa: S311
+        often = random.Random(seed)
         cold, _ = await answers_of(seed, lambda house: _forget(house) if often.random() < 0.2 else None)
         assert cold == warm
 

@@ -81,7 +81,7 @@ async def test_it_goes_as_soon_as_a_long_read_lets_it(tmp_path: Path) -> None:
 async def test_no_copy_is_left_by_rows_that_were_moved(tmp_path: Path) -> None:
     # Ids of many slots, made in the same seconds, in an order that is not theirs; contents of all sizes. A B-tree that
     # puts rows between others leaves old copies in its pages, which secure_delete does not reach.
-    random = Random(7)  # noqa: S311 - a test's script, not a secret
+    random = Random(7)
     async with talking(tmp_path) as talk:
         said = [message for nth in range(12) for message in await _a_burst(talk, random, nth)]
         gone = random.sample(said, len(said) // 2)

@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct, field
 
-import sixin
 from sixin.bench.catchup import CaughtUp
 from sixin.bench.fleet import Measured
 from sixin.bench.machine import Machine, this_machine
 from sixin.bench.plan import Verdict
+from sixin.version import __version__
 
 
 class Idle(Struct, frozen=True):
@@ -33,7 +33,7 @@ class Report(Struct, kw_only=True):
     durability: str
     command: str
     at: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
-    version: str = sixin.__version__
+    version: str = __version__
     machine: Machine = field(default_factory=this_machine)
     settings: dict[str, bool | float | str] = {}
     measured: list[Measured] = []

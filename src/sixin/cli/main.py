@@ -4,16 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-import sixin
-from sixin.cli import bench, demo, inspect, migrate, revoke, serve, token
+from sixin.cli import bench, chat, demo, inspect, migrate, revoke, serve, token
+from sixin.version import __version__
 
-COMMANDS = (serve, demo, token, revoke, inspect, migrate, bench)
+COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, bench)
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     root = argparse.ArgumentParser(prog="sixin", description="Private messages for your product.")
-    root.add_argument("--version", action="version", version=f"sixin {sixin.__version__}")
+    root.add_argument("--version", action="version", version=f"sixin {__version__}")
     subparsers = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add_parser(subparsers)

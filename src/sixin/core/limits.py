@@ -153,6 +153,53 @@ CATCH_UP_EVERY_S: Final = 5.0
 STORE_PROBE_EVERY_S: Final = 1.0
 STORE_PROBE_TIMEOUT_S: Final = 3.0
 """How often a shared database is asked whether it answers, and how long it may take to: /readyz tells."""
+# What a client keeps and asks for.
+
+OUTBOX_MAX: Final = 10_000
+"""Entries one device keeps for the server: days of writing without a link. Past it, `send` is refused."""
+
+EVENTS_MAX: Final = 1_000
+"""Events waiting for one reader. Past it they become a single `Resync`: the store has it all."""
+
+FAR_BEHIND_VERSIONS: Final = 1_000
+"""A device further behind in a session fetches its newest page and leaves a hole: two full pages of changes are
+quicker to read than to ask about."""
+
+PULLS_IN_FLIGHT_MAX: Final = 8
+"""Sessions a device catches up with at the same time: enough to hide the way, few enough to leave the server's
+`CONNECTION_REQUESTS_MAX` to what a person waits for."""
+
+ENTRIES_IN_FLIGHT_MAX: Final = 32
+"""Sessions whose outbox entry is under way at the same time; one each, so that order holds."""
+
+CALLS_IN_FLIGHT_MAX: Final = 16
+"""Operations a program waits for at the same time on one connection; the next ones queue behind them."""
+
+CALLS_WAITING_MAX: Final = 1_000
+"""Operations that may queue so; past it they are refused as `unavailable`."""
+
+CONNECT_TIMEOUT_S: Final = 10.0
+"""From the first packet to the answered hello."""
+
+REQUEST_TIMEOUT_S: Final = 20.0
+"""A connection that leaves a request unanswered for so long is dead; the request is asked again on the next."""
+
+KEEPALIVE_S: Final = 20.0
+"""Between two pings of a quiet connection: below the 30 to 60 s after which routers forget one."""
+
+RECONNECT_FIRST_S: Final = 0.5
+RECONNECT_MAX_S: Final = 30.0
+"""Between two attempts, doubled each time, a random part of it waited: a crowd does not come back at once."""
+
+STEADY_CONNECTION_S: Final = 10.0
+"""A connection that lived so long was a good one: the next attempt starts at `RECONNECT_FIRST_S` again."""
+
+CHAT_TIMER_S: Final = 30.0
+"""Inside a chat, how often a device asks whether a notice was lost (design §4)."""
+
+INTERNAL_RETRIES_MAX: Final = 5
+"""How often an entry is sent again after `internal`: it may be its content that the server cannot take, and it must
+not keep those behind it for ever."""
 
 BUS_HEARTBEAT_S: Final = 1.0
 """How often a node says that it is there: what was lost on the bus is noticed by then."""

@@ -1,7 +1,8 @@
 """A message: what one user said, once, for ever."""
 
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -29,6 +30,17 @@ class Message(Struct, frozen=True, gc=False):
     """Of the content as it was sent: it outlives the content, so that a retry is still recognised."""
     sent_at_ms: int
     changed_at_ms: int
+
+    @property
+    def value(self) -> dict[str, Any] | None:
+        """What it says, as the JSON object it is; None once recalled or deleted."""
+        return msgspec.json.decode(self.content, type=dict[str, Any]) if self.content else None
+
+    @property
+    def text(self) -> str | None:
+        """The words of a text or a tips line; None for every other type, and once recalled or deleted."""
+        value = self.value
+        return value["text"] if value is not None and value["type"] in ("text", "tips") else None
 
     def emptied(self, status: Status, *, version_id: int, now_ms: int) -> "Message":
         """The same message in the same place, without what it said."""

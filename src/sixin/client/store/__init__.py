@@ -1,0 +1,1 @@
+"""One person's copy on one device: a local store over exchangeable engines."""

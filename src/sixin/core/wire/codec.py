@@ -1,6 +1,6 @@
 """JSON in and out, validated against the frame types. `decode` gives a frame or refuses; nobody above checks again."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 from msgspec import Raw, Struct
@@ -29,6 +29,9 @@ _bodies: dict[str, msgspec.json.Decoder[Any]] = {
 _message = msgspec.json.Decoder(MessageView)
 _contact = msgspec.json.Decoder(ContactView)
 
+_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
+"""Made on first use; as many as there are types."""
+
 
 def decode_request(payload: bytes) -> Request:
     """A request from a frame. Raises `BadRequest`."""
@@ -53,7 +56,10 @@ def decode_body(op: str, body: bytes | Raw) -> Any:
 
 def decode_as(kind: type[T], payload: bytes | Raw) -> T:
     """Anything else, as its type. Raises `BadRequest`."""
-    return _decoded(msgspec.json.Decoder(kind), payload)
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    return cast("T", _decoded(decoder, payload))
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], payload: bytes | Raw) -> T:
@@ -67,7 +73,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], payload: bytes | Raw) -> T:
         raise errors.BadRequest(f"This is not JSON: {error}.") from None
 
 
-def encode_request(request_id: int, op: str, body: Struct) -> bytes:
+def encode_request(request_id: int, op: str, body: Struct | Raw) -> bytes:
     """A request frame."""
     return encode(Request(request_id, op, Raw(encode(body))))
 

@@ -6,10 +6,9 @@ from typing import Final
 
 from aiohttp import web
 
-import sixin
 from sixin.core import errors
 
-ROOT: Final = (Path(sixin.__file__).parent / "web").resolve()
+ROOT: Final = (Path(__file__).parents[2] / "web").resolve()
 
 HEADERS: Final = {
     "Content-Security-Policy": (

@@ -120,12 +120,6 @@ class App {
     this.#panes = [...this.accounts.values()]
       .sort((one, other) => this.#users.findIndex(({ uid }) => uid === one.uid) - this.#users.findIndex(({ uid }) => uid === other.uid))
       .map((account) => new PaneView(account, () => this.#leave(account.uid)));
-    const top = new TopView(settings, {
-      inspecting: this.#inspector !== null,
-      toggleInspector: () => this.toggleInspector(),
-      addAccount: this.accounts.size ? () => ((this.#adding = true), this.draw()) : null,
-    });
-    this.#header.replaceChildren(top.element);
     /** @type {HTMLElement[]} */
     const places = this.#panes.map(({ element }) => element);
     const doors = this.#demo.filter(({ uid }) => !this.accounts.has(uid));
@@ -133,10 +127,24 @@ class App {
       for (const user of doors) places.splice(this.#place(user), 0, demoDoor(user, this.enter));
     }
     if (this.#adding || (!this.#demo.length && !this.accounts.size)) places.push(signInDoor(this.enter));
+    this.#drawTop(places);
     if (this.#inspector) places.splice(Math.min(1, places.length), 0, this.#inspector.draw());
     document.body.classList.toggle("is-inspecting", this.#inspector !== null);
     this.#main.replaceChildren(...places);
     showTotal(this.accounts.values());
+  }
+
+  /** @param {HTMLElement[]} panes */
+  #drawTop(panes) {
+    const top = new TopView(settings, {
+      inspecting: this.#inspector !== null,
+      toggleInspector: () => this.toggleInspector(),
+      addAccount: this.accounts.size ? () => ((this.#adding = true), this.draw()) : null,
+      places: panes
+        .filter(({ dataset }) => panes.length > 1 && dataset.uid)
+        .map((pane) => ({ uid: pane.dataset.uid ?? "", show: () => pane.scrollIntoView({ inline: "start" }) })),
+    });
+    this.#header.replaceChildren(top.element);
   }
 
   #theme() {

@@ -4,12 +4,12 @@
  * `asked` and `frame`.
  */
 
-import { Heads } from "./heads.js";
+import { Copy } from "./copy.js";
 import { topOf } from "./held.js";
 import { pairSessionId } from "./ids.js";
 import { Keeper } from "./keeper.js";
 import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
-import { ceilingAbove, covers, floorBelow } from "./ranges.js";
+import { ceilingAbove, floorBelow } from "./ranges.js";
 import { nextSeqId } from "./seq.js";
 import { IndexedDbStore } from "./store/indexeddb.js";
 import { MemoryStore } from "./store/memory.js";
@@ -47,10 +47,7 @@ export class Client extends EventTarget {
   #keeper = null;
   /** @type {Tabs | null} */
   #tabs = null;
-  #heads = new Heads();
-  /** @type {Map<string, Entry & {said?: Message}>} those to be said by `seq_id`, the others by `number` */
-  #entries = new Map();
-  #last_seq_id = 0;
+  #copy = new Copy();
   /** @type {string | null} */
   #chat = null;
   #hurry = () => this.hurry();
@@ -69,7 +66,7 @@ export class Client extends EventTarget {
   }
 
   async start() {
-    this.#takeState(await this.#store.load());
+    this.#copy.takeState(await this.#store.load());
     globalThis.addEventListener?.("online", this.#hurry);
     if (this.lasting && Tabs.possible) {
       this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
@@ -108,16 +105,16 @@ export class Client extends EventTarget {
 
   /** The conversation list, in its order. */
   get contacts() {
-    return this.#heads.listed;
+    return this.#copy.heads.listed;
   }
 
   /** @param {string} session_id */
   contact(session_id) {
-    return this.#heads.contacts.get(session_id) ?? null;
+    return this.#copy.heads.contacts.get(session_id) ?? null;
   }
 
   get contact_version() {
-    return this.#heads.contact_version;
+    return this.#copy.heads.contact_version;
   }
 
   /**
@@ -125,12 +122,12 @@ export class Client extends EventTarget {
    * @returns {Held | null}
    */
   held(session_id) {
-    return this.#heads.held.get(session_id) ?? null;
+    return this.#copy.heads.held.get(session_id) ?? null;
   }
 
   /** The number on the badge: over the contacts that are neither muted nor deleted. */
   get unread_total() {
-    return this.#heads.unread_total;
+    return this.#copy.heads.unread_total;
   }
 
   /**
@@ -138,8 +135,7 @@ export class Client extends EventTarget {
    * @param {string} session_id
    */
   pending(session_id) {
-    const sends = [...this.#entries.values()].filter((one) => one.kind === "send" && one.session_id === session_id);
-    return sends.sort((one, other) => one.seq_id - other.seq_id);
+    return this.#copy.pending(session_id);
   }
 
   /**
@@ -230,7 +226,7 @@ export class Client extends EventTarget {
    */
   send(where, content) {
     const session_id = where.session_id ?? pairSessionId(this.me, where.to ?? "");
-    const seq_id = nextSeqId(this.#last_seq_id, Date.now(), Math.random());
+    const seq_id = nextSeqId(this.#copy.last_seq_id, Date.now(), Math.random());
     const body = { content: typeof content === "string" ? { type: "text", text: content } : content };
     const kind = /** @type {Kind} */ ("send");
     const entry = { number: 0, session_id, kind, body, queued_at_ms: Date.now(), seq_id, refused: "", reason: "" };
@@ -252,7 +248,8 @@ export class Client extends EventTarget {
   /** @param {Entry} entry */
   async discard(entry) {
     if (entry.number) await this.#ask("discard", entry.number);
-    else this.#entries.delete(keyOf(entry)) && this.#dispatch("changed", {});
+    else this.#copy.drop(entry);
+    this.#dispatch("changed", {});
   }
 
   /**
@@ -395,7 +392,7 @@ export class Client extends EventTarget {
     try {
       const { state, retry_in_ms } = await this.#ask("greeting");
       this.#heard({ event: "link", state, retry_in_ms });
-      if (!this.leads) this.#takeState(await this.#store.load());
+      if (!this.leads) this.#copy.takeState(await this.#store.load());
       if (this.#chat) await this.#ask("chatOpened", this.#chat);
       this.#dispatch("changed", {});
     } catch {
@@ -403,52 +400,13 @@ export class Client extends EventTarget {
     }
   }
 
-  /** @param {import("./types.js").State} state */
-  #takeState(state) {
-    this.#heads = new Heads(state);
-    this.#entries.clear();
-    this.#takeEntries(state.entries);
-  }
-
   /**
    * @param {Writes} writes
    * @param {Message} [said]
    */
   #changed(writes, said) {
-    this.#heads.take(writes);
-    this.#takeEntries(writes.entries ?? []);
-    for (const number of writes.settled ?? []) {
-      for (const [key, entry] of this.#entries) if (entry.number === number) this.#settled(key, entry, said);
-    }
-    for (const [key, { said: message }] of this.#entries) if (message && this.#shows(message)) this.#entries.delete(key);
+    this.#copy.take(writes, said);
     this.#dispatch("changed", writes);
-  }
-
-  /** @param {Entry[]} entries */
-  #takeEntries(entries) {
-    for (const entry of entries) {
-      // Under another `seq_id` it is still the same entry.
-      for (const [key, { number }] of this.#entries) if (number && number === entry.number) this.#entries.delete(key);
-      this.#entries.set(keyOf(entry), entry);
-      this.#last_seq_id = Math.max(this.#last_seq_id, entry.seq_id);
-    }
-  }
-
-  /**
-   * It stays in sight under its `seq_id` until the copy has caught up with it.
-   * @param {string} key
-   * @param {Entry} entry
-   * @param {Message} [said]
-   */
-  #settled(key, entry, said) {
-    if (said && entry.kind === "send" && !this.#shows(said)) this.#entries.set(key, { ...entry, said });
-    else this.#entries.delete(key);
-  }
-
-  /** @param {Message} message */
-  #shows({ session_id, sort_key }) {
-    const held = this.held(session_id);
-    return !held || covers(held.ranges, sort_key);
   }
 
   /** One name for each copy, so that the server can tell a user's devices apart. */
@@ -470,9 +428,6 @@ export class Client extends EventTarget {
 }
 
 const ignore = () => {};
-
-/** @param {Entry} entry */
-const keyOf = ({ session_id, seq_id, number }) => (seq_id ? `${session_id}/${seq_id}` : String(number));
 
 /**
  * Whose token it is, as it says itself; the server checks.

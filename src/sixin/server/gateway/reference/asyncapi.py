@@ -2,7 +2,6 @@
 
 from typing import Any, Final, get_args
 
-import sixin
 from sixin.core.wire.bodies import OPERATIONS, HelloAnswer, HelloBody, Operation
 from sixin.core.wire.codec import SUBPROTOCOL
 from sixin.core.wire.frames import Notice
@@ -10,6 +9,7 @@ from sixin.server.gateway.handshake import WEBSOCKET_PATH
 from sixin.server.gateway.reference.examples import TOKEN, Step, Transcript
 from sixin.server.gateway.reference.openapi import description_of
 from sixin.server.gateway.reference.schemas import Json, ref, schemas
+from sixin.version import __version__
 
 HELLO: Final = Operation("hello", HelloBody, HelloAnswer)
 
@@ -35,7 +35,7 @@ def asyncapi(transcript: Transcript) -> Json:
         "asyncapi": "3.0.0",
         "info": {
             "title": "Sixin 私信",
-            "version": sixin.__version__,
+            "version": __version__,
             "description": (
                 f"One WebSocket (RFC 6455) with the subprotocol `{SUBPROTOCOL}`: every frame is one JSON text. The "
                 "first is a `hello` within 5 s, with the token unless the `Authorization` header carried it; never in "

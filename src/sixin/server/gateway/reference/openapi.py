@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-import sixin
 from sixin.core import errors
 from sixin.core.limits import FRAME_BYTES_MAX
 from sixin.core.wire.bodies import (
@@ -20,6 +19,7 @@ from sixin.core.wire.bodies import (
 from sixin.server.gateway.http import STATUS
 from sixin.server.gateway.reference.examples import Transcript
 from sixin.server.gateway.reference.schemas import Json, ref, schemas
+from sixin.version import __version__
 
 ALWAYS: Final = (
     "bad_request",
@@ -42,7 +42,7 @@ def openapi(transcript: Transcript) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Sixin 私信",
-            "version": sixin.__version__,
+            "version": __version__,
             "summary": "Private messages for your product.",
             "description": (
                 "Every operation is a POST with a JSON body, and may as well be a frame of the WebSocket "

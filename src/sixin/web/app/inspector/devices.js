@@ -19,10 +19,10 @@ export function drawDevice(account, session_id, kept) {
   const ranges = held?.ranges.map(({ low, high, version }) => `${low}…${high} @${version}`).join("  ") ?? told().nothing;
   const state = weather.asleep ? "asleep" : client.link;
   const facts = [
-    [told().cursor, String(held?.ranges.at(-1)?.version ?? "–")],
     [told().ranges, ranges],
-    [told().holds, String(kept)],
+    [told().cursor, String(held?.ranges.at(-1)?.version ?? "–")],
     [told().contact_cursor, String(client.contact_version)],
+    [told().holds, String(kept)],
     [told().hidden_up_to, String(held?.hidden_version ?? "–")],
   ];
   const armed = weather.next === "lose" ? told().armed_lose : weather.next === "double" ? told().armed_double : "";

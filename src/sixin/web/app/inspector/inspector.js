@@ -27,6 +27,8 @@ export class Inspector {
   #timer = null;
   #stop = new AbortController();
   #session_id = "";
+  /** The newest row stays in sight until somebody scrolls away from it. */
+  #follows = true;
   messages = h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": told().timeline });
   contacts = h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": told().contacts });
   devices = h("div", { class: "devices" });
@@ -40,6 +42,10 @@ export class Inspector {
     this.#accounts = accounts;
     this.#tokenOf = tokenOf;
     loadStyle();
+    this.messages.addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.messages;
+      this.#follows = scrollHeight - scrollTop - clientHeight < 60;
+    });
     for (const account of accounts.values()) this.#watch(account);
     this.#glance();
   }
@@ -53,6 +59,7 @@ export class Inspector {
   draw() {
     const all = told();
     this.#drawStories();
+    this.#follows = true;
     this.#glance();
     return h(
       "section",
@@ -60,7 +67,8 @@ export class Inspector {
       h("header", { class: "inspector-head" }, h("h2", {}, all.title), h("p", {}, all.hint)),
       this.story,
       block(all.timeline, all.timeline_hint, this.messages, "is-tall"),
-      h("div", { class: "side-by-side" }, block(all.contacts, all.contacts_hint, this.contacts), block(all.devices, "", this.devices)),
+      block(all.contacts, all.contacts_hint, this.contacts),
+      block(all.devices, all.devices_hint, this.devices),
       block(all.wire, all.wire_hint, this.#wire.list, "is-tall"),
     );
   }
@@ -117,10 +125,10 @@ export class Inspector {
       this.messages.replaceChildren(h("p", { class: "empty" }, told().no_right));
       return;
     }
-    const atEnd = this.messages.scrollHeight - this.messages.scrollTop - this.messages.clientHeight < 60;
+    const follows = this.#follows;
     this.messages.replaceChildren(this.#tables.messages(stored.messages, holders));
-    if (atEnd) this.messages.scrollTop = this.messages.scrollHeight;
-    this.contacts.replaceChildren(this.#tables.contacts(stored.contacts));
+    if (follows) this.messages.scrollTop = this.messages.scrollHeight;
+    this.contacts.replaceChildren(...this.#tables.contacts(stored.contacts));
   }
 
   #drawStories() {

@@ -10,6 +10,17 @@ import { told } from "./words.js";
 
 /** @typedef {{uid: string, kept: Map<string, Message>}} Holder */
 
+const FIELDS = /** @type {const} */ ([
+  "version_id",
+  "sort_key",
+  "last_msg_id",
+  "last_read_msg_id",
+  "last_del_msg_id",
+  "peer_read_msg_id",
+  "message_version",
+  "hidden_version",
+]);
+
 const short = (/** @type {string} */ uid) => [...nameOf(uid)][0];
 
 export class Tables {
@@ -57,25 +68,20 @@ export class Tables {
 
   /** @param {Contact[]} contacts */
   contacts(contacts) {
-    const fields = /** @type {const} */ ([
-      "version_id", "sort_key", "last_msg_id", "last_read_msg_id", "last_del_msg_id", "peer_read_msg_id", "message_version", "hidden_version", "pinned", "muted", "status",
-    ]);
-    const rows = fields.map((name) =>
+    const rows = contacts.map((contact) =>
       h(
         "tr",
         {},
-        h("th", { scope: "row" }, name),
-        ...contacts.map((contact) => this.#cell(`${contact.owner}/${name}`, tail(name, contact[name]), String(contact[name]))),
+        h("th", { scope: "row" }, nameOf(contact.owner)),
+        this.#cell(`${contact.owner}/unread`, String(contact.unread), formula(contact)),
+        ...FIELDS.map((name) => this.#cell(`${contact.owner}/${name}`, tail(name, contact[name]), String(contact[name]))),
+        h("td", {}, ["pinned", "muted"].filter((flag) => contact[/** @type {"pinned"} */ (flag)]).join(" ") || contact.status),
       ),
     );
-    const unread = contacts.map((contact) => {
-      const above = compareIds(contact.last_read_msg_id, contact.last_del_msg_id) > 0 ? contact.last_read_msg_id : contact.last_del_msg_id;
-      const value = this.#cell(`${contact.owner}/unread`, String(contact.unread), "");
-      value.append(h("span", { class: "formula" }, `= |${told().unread_formula(tail("msg_id", above))}|`));
-      return value;
-    });
-    rows.push(h("tr", { class: "sum" }, h("th", { scope: "row" }, "unread"), ...unread));
-    return table(["", ...contacts.map(({ owner }) => nameOf(owner))], rows);
+    const formulas = contacts.map((contact) =>
+      h("li", {}, `unread(${nameOf(contact.owner)}) = |${formula(contact)}| = ${contact.unread}`),
+    );
+    return [table(["owner", "unread", ...FIELDS, "status"], rows), h("ul", { class: "formulas" }, ...formulas)];
   }
 
   /**
@@ -120,6 +126,12 @@ function heldMark({ uid, kept }, { msg_id, version_id }) {
   return h("span", { class: `holder is-${state}`, title: name, role: "img", "aria-label": name }, short(uid));
 }
 
+/** What `unread` counts. @param {Contact} contact */
+function formula({ last_read_msg_id, last_del_msg_id }) {
+  const above = compareIds(last_read_msg_id, last_del_msg_id) > 0 ? last_read_msg_id : last_del_msg_id;
+  return told().unread_formula(tail("msg_id", above));
+}
+
 /**
  * An id by its end: the beginning is the time and hardly differs.
  * @param {string} name
@@ -127,7 +139,7 @@ function heldMark({ uid, kept }, { msg_id, version_id }) {
  */
 function tail(name, value) {
   const text = String(value);
-  return name.endsWith("msg_id") && text.length > 10 ? `…${text.slice(-10)}` : text;
+  return name.endsWith("msg_id") && text.length > 10 ? text.slice(-10) : text;
 }
 
 /**

@@ -27,7 +27,12 @@ export class Account extends EventTarget {
     this.attended = false;
     this.search = "";
     this.client.addEventListener("typing", (event) => this.#heardTyping(/** @type {CustomEvent} */ (event).detail));
-    this.client.addEventListener("changed", () => this.#tell("changed"));
+    this.client.addEventListener("changed", (event) => {
+      for (const { session_id, sender } of /** @type {CustomEvent} */ (event).detail.messages ?? []) {
+        if (sender !== this.uid && this.#typing.delete(session_id)) this.#tell("typing");
+      }
+      this.#tell("changed");
+    });
     this.client.addEventListener("link", () => this.#tell("link"));
   }
 

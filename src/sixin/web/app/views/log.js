@@ -27,6 +27,9 @@ export class LogView {
   /** @type {string | null} above this one the unread begin; null while that is not known */
   #unread_above = null;
   #frame = 0;
+  #drawn = false;
+  /** The newest message that was told to be read. */
+  #read = "";
   #stop = new AbortController();
 
   /**
@@ -73,6 +76,7 @@ export class LogView {
       this.#frame = 0;
       this.#render();
       this.#markRead();
+      this.#drawn = this.#conversation.state === "ready";
     });
   }
 
@@ -157,6 +161,7 @@ export class LogView {
   #placeUnreadLine(messages) {
     const contact = this.#account.contact;
     if (this.#unread_above !== null || !contact?.unread || !messages.length) return;
+    if (this.#account.attended && this.#sticky && this.#drawn) return; // it comes in under his eyes
     this.#unread_above = contact.last_read_msg_id;
   }
 
@@ -212,8 +217,6 @@ export class LogView {
     this.#read = newest.msg_id;
     this.#account.client.read(contact.session_id, newest.msg_id).catch(() => (this.#read = ""));
   }
-
-  #read = "";
 
   /** Somebody answered: what came before is no longer new to him. */
   answered() {

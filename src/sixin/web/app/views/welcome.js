@@ -16,7 +16,7 @@ import { h } from "./dom.js";
 export function demoDoor(user, enter) {
   return h(
     "section",
-    { class: "pane door", "aria-label": nameOf(user.uid) },
+    { class: "pane door", "aria-label": nameOf(user.uid), "data-uid": user.uid },
     avatar(user.uid),
     h("h1", {}, nameOf(user.uid)),
     h("p", {}, words().demo_text),

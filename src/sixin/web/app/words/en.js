@@ -80,6 +80,7 @@ export default {
   demo_title: "Two people, one page",
   demo_text: "Open both sides and write: what you send here appears there.",
   pane: (/** @type {string} */ name) => `${name}'s messages`,
+  panes: "Side by side",
   inspector: "Inspector",
   open_inspector: "Open the inspector",
   close_inspector: "Close the inspector",

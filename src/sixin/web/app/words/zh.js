@@ -80,6 +80,7 @@ export default {
   demo_title: "一个页面，两个人",
   demo_text: "两边都打开，然后写点什么：这边发送，那边立刻出现。",
   pane: (/** @type {string} */ name) => `${name} 的私信`,
+  panes: "账号",
   inspector: "透视",
   open_inspector: "打开透视",
   close_inspector: "关闭透视",
