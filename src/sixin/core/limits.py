@@ -147,6 +147,12 @@ SQLITE_RESTART_MIN_S: Final = 0.1
 SQLITE_RESTART_MAX_S: Final = 5.0
 """How long a process of the store that died stays dead: at first, and after having died again and again."""
 
+CATCH_UP_EVERY_S: Final = 5.0
+"""How often the users of a node are told how far their timelines have come, while nobody else can tell it."""
+
+STORE_PROBE_EVERY_S: Final = 1.0
+STORE_PROBE_TIMEOUT_S: Final = 3.0
+"""How often a shared database is asked whether it answers, and how long it may take to: /readyz tells."""
 # What a client keeps and asks for.
 
 OUTBOX_MAX: Final = 10_000
