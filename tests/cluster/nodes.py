@@ -51,7 +51,16 @@ class SixinNode(Server):
         return self._process.pid
 
     def _launch(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "sixin.cli.main", "serve", "--port", str(self.port), "--data", str(self.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "sixin.cli.main",
+            "serve",
+            "--port",
+            str(self.port),
+            "--data",
+            str(self.folder),
+        ]
         command += ["--store", self.store, "--bus", self.bus, "--requests-per-s", "0", *self.flags]
         environment = {**os.environ, "SIXIN_SECRET": SECRET}
         with self.log_file.open("ab") as log:
