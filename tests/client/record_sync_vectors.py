@@ -110,10 +110,25 @@ def _recorded(name: str, method: Callable[..., Any], lives: dict[int, Life], dep
     return call
 
 
-METHODS = (
-    "connected disconnected list_entered chat_opened chat_closed timer wanted message_noticed contact_noticed "
-    "contacts_pulled new_pulled old_pulled hidden_pulled refused requests page_of newest_of"
-).split()
+METHODS = [
+    "connected",
+    "disconnected",
+    "list_entered",
+    "chat_opened",
+    "chat_closed",
+    "timer",
+    "wanted",
+    "message_noticed",
+    "contact_noticed",
+    "contacts_pulled",
+    "new_pulled",
+    "old_pulled",
+    "hidden_pulled",
+    "refused",
+    "requests",
+    "page_of",
+    "newest_of",
+]
 
 
 def main() -> None:
