@@ -19,7 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 BUSY_CORES = 0.5
 """Above this, figures are not Sixin's: the kernel's own work for a run stays well below."""
 
-NOTES = Path(__file__).parent / "notes.md"
+NOTES = Path(__file__).parent / "notes.txt"
 
 
 class Page:
