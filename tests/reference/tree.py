@@ -34,6 +34,7 @@ _COMMENT = {
     ".js": re.compile(r"\A/\*\*(.*?)\*/", re.DOTALL),
     ".sql": re.compile(r"\A((?:--[^\n]*\n)+)"),
 }
+_NAME_OF_A_STATEMENT = re.compile(r"-- \w+ --$", re.MULTILINE)
 _MARGIN = re.compile(r"^[ \t]*(?:\*|--)?[ \t]?", re.MULTILINE)
 
 
@@ -69,16 +70,23 @@ def _line_of_folder(folder: Path) -> str:
 def line_of(path: Path) -> str:
     """What a source says it is, in a line; empty for what is no source, or says nothing.
 
-    Of Python the first line of the docstring; of JavaScript and SQL the first sentence of the comment on top.
+    Of Python the first line of the docstring, to the end of its sentence; of JavaScript and SQL the first sentence of
+    the comment on top.
     """
     if path.suffix == ".py" and path.is_file():
-        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8")))
-        return docstring.splitlines()[0] if docstring else ""
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        first, *rest = docstring.partition("\n\n")[0].splitlines() or [""]
+        # A line that ends in the middle of a sentence goes on to its end.
+        return first if first.endswith(".") or not rest else f"{first} {_sentence(' '.join(rest))}"
     if path.suffix not in _COMMENT:
         return ""
     comment = _COMMENT[path.suffix].match(path.read_text("utf-8"))
     if comment is None:
         return ""
-    words = " ".join(_MARGIN.sub("", comment[1]).split())
-    sentence = re.match(r".*?[.:](?= |\Z)(?:(?<=:).*?\.(?= |\Z))?", words)
-    return sentence[0] if sentence else words
+    if _NAME_OF_A_STATEMENT.match(comment[1]):
+        return "Statements, each named and described."
+    return _sentence(" ".join(_MARGIN.sub("", comment[1]).split()))
+
+
+def _sentence(words: str) -> str:
+    return re.split(r"(?<=[.。]) ", words, maxsplit=1)[0]
