@@ -47,8 +47,17 @@ class SixinNode(Server):
     @property
     def pid(self) -> int:
         """Of the process that was started; with workers, their parent."""
+        return self.process.pid
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
-        return self._process.pid
+        return self._process
+
+    def refusal(self) -> str:
+        """Start it where it should refuse to: what it said, once it has ended."""
+        assert self._launch().wait(DEADLINE_S) != 0
+        return self.log_file.read_text()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         command = [
@@ -177,6 +186,6 @@ async def until(holds: Callable[[], bool], deadline_s: float = DEADLINE_S) -> fl
 async def until_async(holds: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> float:
     begun = time.monotonic()
     async with asyncio.timeout(deadline_s):
-        while not await holds():  # noqa: ASYNC110  # another process tells nobody
+        while not await holds():  # noqa: ASYNC110 - it holds in another process, which tells nobody
             await asyncio.sleep(0.05)
     return time.monotonic() - begun

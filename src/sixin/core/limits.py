@@ -240,3 +240,16 @@ BUS_UNANSWERED_BYTES_MAX: Final = 256 * 1024
 BUS_RECEIVED_MAX: Final = 10_000
 BUS_RECEIVED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Messages that came and were not looked at yet. A node further behind is stuck: more is dropped, and found missing."""
+
+WORKER_READY_TIMEOUT_S: Final = 120.0
+"""A worker that does not serve by then is given up. The first of them may have to migrate the database."""
+
+WORKER_STOP_EXTRA_S: Final = 20.0
+"""How much longer than it drains a worker may take to end: links to the database and the bus are closed in order."""
+
+WORKER_RESTART_MIN_S: Final = 0.2
+WORKER_RESTART_MAX_S: Final = 30.0
+"""How long the place of a worker that died stays empty: at first, and after having died again and again."""
+
+WORKER_LIVED_S: Final = 30.0
+"""A worker that lived so long did not die of how it was started."""

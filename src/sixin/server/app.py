@@ -234,8 +234,8 @@ def reference() -> dict[str, bytes]:
     return {"openapi": encode(openapi(transcript)), "asyncapi": encode(asyncapi(transcript))}
 
 
-async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
-    """Open the node's port for both doors. Raises `OSError` when it cannot be had."""
+async def open_door(node: Node, *, demo: bytes | None = None, port: socket.socket | None = None) -> Listener:
+    """Open the node's port for both doors, or use one that listens already. Raises `OSError` when there is none."""
     settings = node.settings
     documents = reference()
     door = HttpDoor(
@@ -256,6 +256,7 @@ async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
     return await listen(
         host=settings.host,
         port=settings.port,
+        opened=port,
         http=door.application(),
         upgrade=node.websocket.upgrade,
         limits=ListenerLimits(
@@ -278,10 +279,17 @@ def make_node(settings: Settings) -> Node:
     return Node(settings, store=make_store(settings), bus=make_bus(settings), tokens=tokens)
 
 
-async def serve(node: Node, announce: Callable[[Listener], None], *, demo: bytes | None = None) -> None:
+async def serve(
+    node: Node,
+    announce: Callable[[Listener], None],
+    *,
+    demo: bytes | None = None,
+    port: socket.socket | None = None,
+) -> None:
     """Run a node until SIGTERM or SIGINT, then drain it (design §9).
 
-    `announce` is called when the server is ready. Raises `StoreRefused` and `OSError` when it cannot start.
+    `port`: one that listens already, instead of the settings'. `announce` is called when the server is ready.
+    Raises `StoreRefused` and `OSError` when it cannot start.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -291,7 +299,7 @@ async def serve(node: Node, announce: Callable[[Listener], None], *, demo: bytes
         await node.start()
         if demo is not None:
             await talk(node.writer)
-        listener = await open_door(node, demo=demo)
+        listener = await open_door(node, demo=demo, port=port)
         announce(listener)
         log.info(
             "serving",
