@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.person import Desk
 from tests.services.fixtures import found
@@ -22,6 +22,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# A deadline, not a pause: a busy machine may take long, and a test that holds never waits for it.
+expect.set_options(timeout=20_000)
+
 Open = Callable[..., BrowserContext]
 
 
@@ -33,11 +36,18 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
 
 
-@pytest.fixture
-def server() -> Iterator[SixinServer]:
-    """A server of this test's own, where two people have already talked."""
+@pytest.fixture(scope="session")
+def house() -> Iterator[SixinServer]:
+    """One server for all the tests of this process: starting one takes longer than most of them."""
     with SixinServer() as running:
         yield running
+
+
+@pytest.fixture
+def server(house: SixinServer) -> SixinServer:
+    """A server that runs, where two people have already talked: also about what earlier tests had them say."""
+    house.start()
+    return house
 
 
 @pytest.fixture

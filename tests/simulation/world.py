@@ -14,6 +14,7 @@ from sixin.verify.history import History, lines_of
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
 from tests.simulation.errands import errand, session_id_of
+from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
 from tests.simulation.people import Person, RawDevice
@@ -63,8 +64,9 @@ def run(
     failures: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: failures.append(context))
     try:
-        world = World(plan, loop, wrap, sabotage)
-        _live(loop, world, failures)
+        with small(plan.limits):
+            world = World(plan, loop, wrap, sabotage)
+            _live(loop, world, failures)
         if failures:
             raise Failed(failures)
         return Run(world.recorder.history, world.recorder.calls, loop.steps, loop.time())
@@ -82,7 +84,7 @@ def _live(loop: SimulatedLoop, world: "World", failures: list[dict[str, Any]]) -
 
 def _chance(plan: Plan, what: str) -> Random:
     """Each part of the world has luck of its own, so that one part changes as little as possible with another."""
-    return Random(f"{what} {plan.seed}")
+    return Random(f"{what} {plan.luck}")
 
 
 class World:
@@ -104,6 +106,7 @@ class World:
             stall=0.001 * faults.disk,
             fails_before=0.01 * faults.disk,
             fails_in_doubt=0.02 * faults.disk,
+            collides=0.05 * faults.disk,
             read_fails=0.005 * faults.disk,
         )
         self.disk = Disk(_chance(plan, "disk"), self._disk_faults)
@@ -118,6 +121,7 @@ class World:
             settings=_settings(plan),
             wrap=wrap,
             sabotage=sabotage,
+            limits=plan.limits,
         )
         uids = [FIRST_UID + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
@@ -142,7 +146,7 @@ class World:
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock", "year"):
+        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke"):
             await self._befall(action)
             return
         who = action.who % (len(self.raw) + len(self.phones))
@@ -181,6 +185,8 @@ class World:
             self.servers.crash_within(server, int(action.amount))
         elif action.kind == "stop":
             await self.servers.stop(server)
+        elif action.kind == "revoke":
+            await self.servers.revoke(self.people[action.who % len(self.people)].uid)
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000
@@ -195,6 +201,12 @@ class World:
             _clear(faults)
         await self.servers.settle()
         await asyncio.sleep(120)
+        # A last word of everybody: whoever should not hear it, does not; whoever should, has to.
+        for device in self.raw:
+            await device.connect()
+            asked = errand(Random(f"last {device.name}"), device, "send", self.plan.page)
+            if asked is not None:
+                await device.ask(*asked)
         # One after the other, and again: what one still had to say is news for the others.
         for _ in range(2):
             for phone in self.phones:
@@ -203,7 +215,7 @@ class World:
         self.recorder.history.ends.extend(phone.copy() for phone in self.phones)
         uids = [person.uid for person in self.people]
         sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        await self.recorder.take_end(self.disk.rows, uids, sessions)
+        self.recorder.take_end(self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sixin.cli import bench, chat, demo, inspect, migrate, revoke, serve, token
+from sixin.cli import backup, bench, chat, copy, demo, inspect, migrate, restore, revoke, serve, token
 from sixin.version import __version__
 
-COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, bench)
+COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, copy, backup, restore, bench)
 
 
 def parser() -> argparse.ArgumentParser:

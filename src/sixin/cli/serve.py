@@ -3,7 +3,10 @@
 import argparse
 import asyncio
 import gc
+import socket
 import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from sixin.cli.settings import add_settings, settings_of
@@ -17,6 +20,11 @@ try:
     from uvloop import new_event_loop
 except ImportError:  # not on every platform; asyncio's own loop does the same, more slowly
     from asyncio import new_event_loop  # type: ignore[assignment]
+
+
+@asynccontextmanager
+async def _nothing() -> AsyncIterator[None]:
+    yield
 
 
 def add_parser(subparsers: Any) -> None:
@@ -33,12 +41,39 @@ def run(args: argparse.Namespace) -> int:
     except SettingsRefused as refused:
         print(f"sixin: {refused}", file=sys.stderr)
         return 2
-    return run_server(settings)
+    return run_server(settings) if settings.workers == 1 else run_parent(settings)
 
 
-def run_server(settings: Settings, *, greet: Any = None, demo: Any = None) -> int:
+def run_parent(settings: Settings) -> int:
+    """Serve with several processes."""
+    # Imported here: a worker imports this file, and has no workers of its own.
+    from sixin.cli.workers import run_workers
+
+    log_to_stderr(settings.log_level, settings.log_format)
+    try:
+        return asyncio.run(run_workers(settings))
+    except SettingsRefused as refused:
+        print(f"sixin: {refused}", file=sys.stderr)
+    except OSError as error:
+        print(f"sixin: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", file=sys.stderr)
+    return 1
+
+
+def run_server(
+    settings: Settings,
+    *,
+    greet: Any = None,
+    demo: Any = None,
+    port: socket.socket | None = None,
+    beside: Callable[[], AbstractAsyncContextManager[None]] = _nothing,
+) -> int:
     """Serve with these settings. `greet(listener)` prints what a person should do next; `demo(node)` gives the body
-    of `/demo.json`."""
+    of `/demo.json`; `port` is one that is open already; `beside` goes on while the server does."""
+
+    async def served() -> None:
+        async with beside():
+            await serve(node, greet or announce, demo=demo(node) if demo else None, port=port)
+
     log_to_stderr(settings.log_level, settings.log_format)
     # What is alive after start-up stays alive: the collector need not look at it again and again.
     gc.freeze()
@@ -46,7 +81,7 @@ def run_server(settings: Settings, *, greet: Any = None, demo: Any = None) -> in
     try:
         node = make_node(settings)
         with asyncio.Runner(loop_factory=new_event_loop) as runner:
-            runner.run(serve(node, greet or announce, demo=demo(node) if demo else None))
+            runner.run(served())
     except (SettingsRefused, StoreRefused) as refused:
         print(f"sixin: {refused}", file=sys.stderr)
         return 1

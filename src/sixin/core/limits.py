@@ -122,6 +122,10 @@ DRAIN_TIMEOUT_S: Final = 10.0
 TAIL_ROWS_MAX: Final = 128
 """Rows of one timeline that are kept in memory: more than a page."""
 
+CONTACT_TAIL_ROWS_MAX: Final = 1_024
+"""The same for a user's contacts. A pull of messages asks for its reader's line first: with fewer rows than he has
+conversations, catching up with them goes to the store for nearly each, though their messages are at hand."""
+
 SQLITE_CACHE_KIB: Final = 400_000
 """Pages of the file that a connection may keep in memory, as measured (docs/storage.md)."""
 
@@ -147,6 +151,12 @@ SQLITE_RESTART_MIN_S: Final = 0.1
 SQLITE_RESTART_MAX_S: Final = 5.0
 """How long a process of the store that died stays dead: at first, and after having died again and again."""
 
+CATCH_UP_EVERY_S: Final = 5.0
+"""How often the users of a node are told how far their timelines have come, while nobody else can tell it."""
+
+STORE_PROBE_EVERY_S: Final = 1.0
+STORE_PROBE_TIMEOUT_S: Final = 3.0
+"""How often a shared database is asked whether it answers, and how long it may take to: /readyz tells."""
 # What a client keeps and asks for.
 
 OUTBOX_MAX: Final = 10_000
@@ -230,3 +240,16 @@ BUS_UNANSWERED_BYTES_MAX: Final = 256 * 1024
 BUS_RECEIVED_MAX: Final = 10_000
 BUS_RECEIVED_BYTES_MAX: Final = 64 * 1024 * 1024
 """Messages that came and were not looked at yet. A node further behind is stuck: more is dropped, and found missing."""
+
+WORKER_READY_TIMEOUT_S: Final = 120.0
+"""A worker that does not serve by then is given up. The first of them may have to migrate the database."""
+
+WORKER_STOP_EXTRA_S: Final = 20.0
+"""How much longer than it drains a worker may take to end: links to the database and the bus are closed in order."""
+
+WORKER_RESTART_MIN_S: Final = 0.2
+WORKER_RESTART_MAX_S: Final = 30.0
+"""How long the place of a worker that died stays empty: at first, and after having died again and again."""
+
+WORKER_LIVED_S: Final = 30.0
+"""A worker that lived so long did not die of how it was started."""

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
-from sixin.core import errors
 from sixin.core.commands import Policy
-from sixin.core.limits import FRAME_BYTES_MAX, REVOCATIONS_POLL_S, STORE_TIMEOUT_S
+from sixin.core.limits import FRAME_BYTES_MAX
 from sixin.core.wire.codec import encode
 from sixin.server.auth import Tokens, load_secret
 from sixin.server.bus.base import Bus
@@ -30,6 +30,7 @@ from sixin.server.gateway.reference.openapi import openapi
 from sixin.server.gateway.throttle import Throttle
 from sixin.server.gateway.websocket import WebSocketDoor
 from sixin.server.metrics import Figure, exposition
+from sixin.server.notify.following import Following
 from sixin.server.notify.hub import Hub
 from sixin.server.operations.pulls import Pulls
 from sixin.server.store.base import Store
@@ -63,6 +64,8 @@ class Node:
         self.bus = bus
         self.tokens = tokens
         self.clock_ms = clock_ms
+        self.name = settings.node or f"{socket.gethostname()}:{settings.port}"
+        """What logs and metrics call this node."""
         # Where others write too, only the store knows what is newest.
         self.cache = Cache(enabled=settings.cache and store.owned)
         self.hub = Hub(self.cache, bus, tokens, frame=text_frame)
@@ -77,6 +80,7 @@ class Node:
             uncertain=self.cache.forget,
         )
         self.pulls = Pulls(store, self.cache)
+        self.following = Following(store, bus, self.hub)
         self.dispatch = Dispatch(
             writer=self.writer,
             pulls=self.pulls,
@@ -101,25 +105,15 @@ class Node:
     async def start(self) -> None:
         """Open the store and the bus. Raises `StoreRefused`."""
         await self.store.open()
-        await self.bus.open(self.hub.received)
-        await self._learn_revocations()
+        await self.bus.open(self.hub.received, self._missed)
+        await self.following.learn_revocations()
         if not self.store.owned:
-            self._following = asyncio.get_running_loop().create_task(self._follow_revocations())
+            self._following = asyncio.get_running_loop().create_task(self.following.run())
         self._writing = asyncio.get_running_loop().create_task(self.writer.run())
 
-    async def _learn_revocations(self) -> None:
-        for uid, tokens_from_s in await self.store.revocations():
-            self.hub.revoked(uid, tokens_from_s)
-
-    async def _follow_revocations(self) -> None:
-        """What other nodes revoked comes by the bus; a lost notice is made up for here, within the bound."""
-        while True:
-            await asyncio.sleep(REVOCATIONS_POLL_S)
-            try:
-                async with asyncio.timeout(STORE_TIMEOUT_S):
-                    await self._learn_revocations()
-            except (errors.Unavailable, TimeoutError) as error:
-                log.warning("revocations_not_read", extra={"reason": str(error)})
+    def _missed(self) -> None:
+        self.cache.forget()
+        self.following.missed()
 
     def why_not_ready(self) -> str | None:
         """None when this node can serve, else why not."""
@@ -129,7 +123,7 @@ class Node:
             return "stopping"
         if self.writer.stopping:
             return "draining"
-        return None
+        return self.following.store_refuses
 
     async def written(self) -> None:
         """Wait for the writer to end: it does so only when told to, or for a mistake of ours."""
@@ -185,6 +179,22 @@ class Node:
             Figure(
                 "sixin_bus_healthy", "gauge", "1 while notices reach the other nodes.", lambda: float(self.bus.healthy)
             ),
+            Figure("sixin_bus_nodes", "gauge", "Other nodes that are known to live.", lambda: self.bus.nodes),
+            Figure("sixin_bus_sent", "counter", "Messages sent to other nodes.", lambda: self.bus.sent),
+            Figure("sixin_bus_dropped", "counter", "Notices that could not be sent.", lambda: self.bus.dropped),
+            Figure(
+                "sixin_catch_ups",
+                "counter",
+                "Rounds in which everybody here was told how far he is, because notices may have been lost.",
+                lambda: self.following.catch_ups,
+            ),
+            Figure(
+                "sixin_ready",
+                "gauge",
+                "1 while this node can serve; /readyz says why not.",
+                lambda: float(self.why_not_ready() is None),
+            ),
+            Figure("sixin_node", "gauge", "1, beside this node's name.", lambda: {self.name: 1.0}, "node"),
         ]
 
 
@@ -224,8 +234,8 @@ def reference() -> dict[str, bytes]:
     return {"openapi": encode(openapi(transcript)), "asyncapi": encode(asyncapi(transcript))}
 
 
-async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
-    """Open the node's port for both doors. Raises `OSError` when it cannot be had."""
+async def open_door(node: Node, *, demo: bytes | None = None, port: socket.socket | None = None) -> Listener:
+    """Open the node's port for both doors, or use one that listens already. Raises `OSError` when there is none."""
     settings = node.settings
     documents = reference()
     door = HttpDoor(
@@ -246,6 +256,7 @@ async def open_door(node: Node, *, demo: bytes | None = None) -> Listener:
     return await listen(
         host=settings.host,
         port=settings.port,
+        opened=port,
         http=door.application(),
         upgrade=node.websocket.upgrade,
         limits=ListenerLimits(
@@ -268,10 +279,17 @@ def make_node(settings: Settings) -> Node:
     return Node(settings, store=make_store(settings), bus=make_bus(settings), tokens=tokens)
 
 
-async def serve(node: Node, announce: Callable[[Listener], None], *, demo: bytes | None = None) -> None:
+async def serve(
+    node: Node,
+    announce: Callable[[Listener], None],
+    *,
+    demo: bytes | None = None,
+    port: socket.socket | None = None,
+) -> None:
     """Run a node until SIGTERM or SIGINT, then drain it (design §9).
 
-    `announce` is called when the server is ready. Raises `StoreRefused` and `OSError` when it cannot start.
+    `port`: one that listens already, instead of the settings'. `announce` is called when the server is ready.
+    Raises `StoreRefused` and `OSError` when it cannot start.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -281,10 +299,15 @@ async def serve(node: Node, announce: Callable[[Listener], None], *, demo: bytes
         await node.start()
         if demo is not None:
             await talk(node.writer)
-        listener = await open_door(node, demo=demo)
+        listener = await open_door(node, demo=demo, port=port)
         announce(listener)
         log.info(
-            "serving", extra={"address": f"{node.settings.host}:{listener.port}", "store": type(node.store).__name__}
+            "serving",
+            extra={
+                "address": f"{node.settings.host}:{listener.port}",
+                "store": type(node.store).__name__,
+                "node": node.name,
+            },
         )
         ended = loop.create_task(node.written())
         ended.add_done_callback(lambda _: stopping.set())

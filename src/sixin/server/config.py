@@ -24,6 +24,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         str, Meta(description="`sqlite` (one file in the data folder), `memory`, or a `postgresql://` URL.")
     ] = "sqlite"
     bus: Annotated[str, Meta(description="`local` for one node, or a `nats://` URL.")] = "local"
+    node: Annotated[
+        str, Meta(max_length=200, description="Name of this node in logs and metrics. Empty: host name and port.")
+    ] = ""
+    workers: Annotated[
+        int,
+        Meta(ge=1, le=256, description="Processes that share the port; more than one needs PostgreSQL and NATS."),
+    ] = 1
     secret: Annotated[
         str,
         Meta(

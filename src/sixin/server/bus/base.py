@@ -26,6 +26,16 @@ Receive = Callable[[Sequence[Told]], None]
 class Bus(ABC):
     """Carries what one node committed to the nodes where the users it concerns are connected."""
 
+    sent: int = 0
+    """Messages to other nodes so far."""
+    dropped: int = 0
+    """Notices so far that could not be sent."""
+
+    @property
+    def nodes(self) -> int:
+        """The other nodes that are known to live."""
+        return 0
+
     @abstractmethod
     async def open(self, receive: Receive, missed: Callable[[], None] | None = None) -> None:
         """Connect; from now on `receive` is told what other nodes committed, never what this one did. Where the bus

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 
 from sixin.core.ids import Uid
 from sixin.core.limits import BUS_HEARTBEAT_S, BUS_MESSAGE_BYTES_MAX, BUS_PENDING_BYTES_MAX
-from sixin.core.notices import ContactChanged, MessageChanged
+from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
 from sixin.server.bus.base import Bus, Receive, Told
 from sixin.server.bus.nats_link import Link, Outgoing
 from sixin.server.bus.routes import Asked, Count, Gone, Here, Moved, Routes, Users, Word
@@ -131,7 +131,9 @@ class NatsBus(Bus):
     def tell(self, told: Sequence[Told]) -> None:
         """Put what concerns users of a node into the message that it gets next."""
         for one in told:
-            nodes = self._routes.nodes_of(_concerned(one))
+            # A revoked token could be used on any node, also where its user is not connected.
+            revoked = isinstance(one, TokensRevoked)
+            nodes = list(self._routes.peers) if revoked else self._routes.nodes_of(_concerned(one))
             if nodes:
                 encoded = _encode(one)
                 for node in nodes:
@@ -280,6 +282,8 @@ def _concerned(one: Told) -> tuple[Uid, ...]:
         return one.members
     if isinstance(one, ContactChanged):
         return (one.contact.owner,)
+    if isinstance(one, TokensRevoked):
+        return (one.uid,)
     return one.to
 
 

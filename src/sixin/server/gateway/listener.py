@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import socket as sockets
 import ssl as tls
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -73,14 +75,16 @@ async def listen(
     limits: ListenerLimits | None = None,
     ssl: tls.SSLContext | None = None,
     subprotocols: Sequence[str] = SUBPROTOCOLS,
+    opened: sockets.socket | None = None,
 ) -> "Listener":
-    """Serve `http` and, at `GET /v1/ws`, WebSocket on one port; port 0 takes a free one.
+    """Serve `http` and, at `GET /v1/ws`, WebSocket on one port; port 0 takes a free one. `opened`: a port that listens
+    already, and is perhaps shared with other processes, instead of `host` and `port`.
 
     The application is started here and cleaned up by `Listener.close`. `upgrade` is asked only about correct
     handshakes and must not block; what it raises becomes a 500. Raises OSError when the port cannot be had.
     """
     listener = Listener(upgrade, limits or ListenerLimits(), tuple(subprotocols))
-    await listener.start(host, port, http, ssl)
+    await listener.start(host, port, http, ssl, opened)
     return listener
 
 
@@ -116,20 +120,27 @@ class Listener:
         """Open TCP connections of all kinds."""
         return len(self._firsts) + len(self._sockets) + self._http.connections_open
 
-    async def start(self, host: str, port: int, http: web.Application, ssl: tls.SSLContext | None) -> None:
+    async def start(
+        self,
+        host: str,
+        port: int,
+        http: web.Application,
+        ssl: tls.SSLContext | None,
+        opened: sockets.socket | None = None,
+    ) -> None:
         """Open the port; `listen` calls it once."""
         self._runner = web.AppRunner(http)
         await self._runner.setup()
         try:
             self._http = HttpServer(cast("web.Server", self._runner.server).request_handler, self)
-            self._server = await asyncio.get_running_loop().create_server(
+            serve = partial(
+                asyncio.get_running_loop().create_server,
                 lambda: FirstRequest(self),
-                host,
-                port,
                 ssl=ssl,
                 ssl_handshake_timeout=self.limits.handshake_timeout_s if ssl else None,
                 backlog=BACKLOG,
             )
+            self._server = await (serve(host, port) if opened is None else serve(sock=opened))
         except BaseException:
             self.deadlines.stop()
             await self._runner.cleanup()

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sixin.core.contact import UserHead
 from sixin.core.decide import Decision
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import CONNECTIONS_PER_USER_MAX
 from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
 from sixin.core.wire.codec import encode
-from sixin.core.wire.frames import TypingNotice
+from sixin.core.wire.frames import ContactNotice, TypingNotice
 from sixin.server.auth import Tokens
 from sixin.server.bus.base import Bus, Told, Typing
 from sixin.server.cache import Cache
@@ -48,6 +49,10 @@ class Hub:
     def users(self) -> int:
         """Users with a connection here."""
         return len(self._outlets)
+
+    def connected_here(self) -> list[Uid]:
+        """The users with a connection here, as of now."""
+        return list(self._outlets)
 
     def connect(self, uid: Uid, outlet: Outlet) -> bool:
         """From now on this connection is told what concerns the user. False where he has too many already."""
@@ -104,6 +109,12 @@ class Hub:
                 frame = self._frame(encode(TypingNotice(one.session_id, str(one.uid))))
                 for uid in one.to:
                     self._put(self._outlets.get(uid, {}), frame)
+
+    def reached(self, head: UserHead) -> None:
+        """A user's contact timeline is as far as this, whatever he was told before: he pulls what he lacks."""
+        outlets = self._outlets.get(head.uid)
+        if outlets:
+            self._put(outlets, self._frame(encode(ContactNotice(head.version_id))))
 
     def revoked(self, uid: Uid, tokens_from_s: int) -> None:
         """Tokens of a user are not believed any more: neither at a door, nor by a connection that stands."""

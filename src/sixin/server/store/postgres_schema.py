@@ -12,14 +12,17 @@ _LOCK: Final = 0x73_69_78_69_6E  # "sixin": nodes that start together migrate on
 _LOCK_WAIT_S: Final = 60.0
 
 
-async def migrate(connection: Connection) -> None:
-    """Bring the schema to the newest level. Raises `StoreRefused`. Runs inside a transaction and commits it."""
+async def migrate(connection: Connection, *, of_a_copy: bool = False) -> None:
+    """Bring the schema to the newest level. Raises `StoreRefused`, where not `of_a_copy` also on a database that is
+    only half copied. Runs inside a transaction and commits it."""
     await _check_server(connection)
     await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_WAIT_S:.0f}s'")
     await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
     held = 0
     if await connection.fetchval("SELECT to_regclass('sixin.levels') IS NOT NULL"):
         held = await connection.fetchval("SELECT max(l.level) FROM sixin.levels AS l")
+    if not of_a_copy and await connection.fetchval("SELECT to_regclass('sixin.copying') IS NOT NULL"):
+        raise StoreRefused("The database is an unfinished copy: run sixin copy again until it is done.")
     steps = migrations("postgres")
     newest = len(steps)
     if held > newest:

@@ -234,6 +234,29 @@ def backup(data: Path, target: Path) -> None:
     source = database_path(data)
     if not source.exists():
         raise StoreRefused(f"There is no {DATABASE_NAME} in {data}.")
+    _copy_durably(source, target)
+
+
+def restore(source: Path, data: Path) -> None:
+    """Make a data folder's database from a backup, also from one of an earlier version: its server migrates it.
+
+    Raises `StoreRefused`, also where there is a database already.
+    """
+    prepare_folder(data)
+    target = database_path(data)
+    lock = Lock(data, os.getpid())
+    try:
+        if target.exists():
+            raise StoreRefused(f"{target} exists already; nothing is overwritten.")
+        if not source.is_file():
+            raise StoreRefused(f"There is no file {source}.")
+        _copy_durably(source, target)
+    finally:
+        lock.release()
+
+
+def _copy_durably(source: Path, target: Path) -> None:
+    """The copy has its name only when it is whole and on disk."""
     unfinished = target.with_name(f"{target.name}.unfinished")
     with refused_clearly(source):
         unfinished.unlink(missing_ok=True)
@@ -241,7 +264,7 @@ def backup(data: Path, target: Path) -> None:
         try:
             _copy(source, unfinished)
             unfinished.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             unfinished.unlink(missing_ok=True)
 
@@ -263,7 +286,8 @@ def _copy(source: Path, unfinished: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
