@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fmt docs services clean
+.PHONY: help run test check crash lint fmt docs services clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -25,6 +25,9 @@ lint: $(INSTALLED)  ## format, lint, types, floors; no tests
 	@echo "== lint" && $(BIN)/ruff check .
 	@echo "== types" && $(BIN)/mypy
 	@echo "== floors" && $(BIN)/lint-imports
+
+crash: $(INSTALLED)  ## kill the server 20 times under 200,000 sends and judge what is left (20 minutes)
+	@$(BIN)/python -m tests.crash $(CRASH)
 
 fmt: $(INSTALLED)  ## put the code in order
 	@$(BIN)/ruff check --fix-only --quiet .

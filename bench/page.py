@@ -302,7 +302,7 @@ def waiting(page: Page) -> None:
         page.add("## Idle connections")
         page.add(
             f"{idle[0].connections:,} connections that said hello and wait:",
-            f"**{process:.1f} KiB** each in the server's processes (PSS), {kernel:.1f} KiB in the kernel for both ends;",
+            f"**{process:.1f} KiB** each in the server's processes (PSS), {kernel:.1f} KiB in the kernel (both ends);",
             f"opened at {median(one.opened_per_s for one in idle):,.0f}/s.",
         )
     cases = [

@@ -16,7 +16,7 @@ def histogram(latencies_s: list[float]) -> Histogram:
 
 @pytest.mark.parametrize("percentile", [1, 50, 90, 99, 99.9, 100])
 def test_a_percentile_is_the_exact_one_within_a_bucket(percentile: float) -> None:
-    drawn = random.Random(7)  # noqa: S311 - latencies, not secrets
+    drawn = random.Random(7)
     latencies = [drawn.lognormvariate(-6, 2) for _ in range(5_000)]
     exact = sorted(latencies)[math.ceil(len(latencies) * percentile / 100) - 1]
     assert histogram(latencies).percentile_s(percentile) == pytest.approx(exact, rel=GROWTH - 1)

@@ -33,11 +33,18 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
 
 
-@pytest.fixture
-def server() -> Iterator[SixinServer]:
-    """A server of this test's own, where two people have already talked."""
+@pytest.fixture(scope="session")
+def house() -> Iterator[SixinServer]:
+    """One server for all the tests of this process: starting one takes longer than most of them."""
     with SixinServer() as running:
         yield running
+
+
+@pytest.fixture
+def server(house: SixinServer) -> SixinServer:
+    """A server that runs, where two people have already talked: also about what earlier tests had them say."""
+    house.start()
+    return house
 
 
 @pytest.fixture

@@ -59,12 +59,15 @@ def test_history_keeps_its_place_while_pages_come_in_above(desk: Desk) -> None:
             "1002", "send", {"to": "1001", "seq_id": 5_000 + nth, "content": {"type": "text", "text": f"line {nth}."}}
         )
     expect(desk.ann.bubble("line 149.")).to_be_visible()
-    desk.page.evaluate("document.querySelector('.pane[data-uid=\"1001\"] .log').scrollTop = 300")
-    expect(desk.ann.bubble("line 3.")).to_be_attached()
-    desk.page.evaluate("document.querySelector('.pane[data-uid=\"1001\"] .log').scrollTop = 0")
-    expect(desk.ann.pane.get_by_text("This is where it begins")).to_be_visible()
-    texts = [text for text in desk.ann.texts() if text.startswith("line")]
-    assert texts == [f"line {nth}." for nth in range(len(texts))]
+    desk.page.wait_for_function(
+        """() => {
+          const pane = document.querySelector('.pane[data-uid="1001"]');
+          pane.querySelector(".log").scrollTop = 0;
+          return pane.querySelector(".log-head").textContent === "This is where it begins";
+        }"""
+    )
+    lines = [int(text[5:-1]) for text in desk.ann.texts() if text.startswith("line ")]
+    assert lines == list(range(lines[0], lines[0] + len(lines))), "each once, and none left out"
     desk.ann.pane.get_by_role("button", name="To the newest").click()
     expect(desk.ann.bubble("line 149.")).to_be_in_viewport()
 
@@ -143,8 +146,7 @@ def test_the_main_views_are_drawn(
     page = context_of(color_scheme=look).new_page()
     desk = Desk(page, server)
     page.goto(f"{server.url}/?lang={language}")
-    for _ in range(2):
-        page.locator(".door button").first.click()
+    desk.enter()
     desk.ann.open_first_chat()
     expect(page.locator("html")).to_have_attribute("lang", re.compile(f"^{language}"))
     expect(page.locator("html")).to_have_attribute("data-theme", look)

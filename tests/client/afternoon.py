@@ -33,8 +33,8 @@ class Device:
     store: Store
     client: Client
     clock: TurningClock
-    said: dict[tuple[SessionId, int], str] = field(default_factory=dict)
-    """What was queued, by session and seq_id."""
+    said: dict[str | None, int] = field(default_factory=dict)
+    """What was queued, each text once, and its number in the outbox."""
     awake: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
 
@@ -110,7 +110,7 @@ class Afternoon:
             self.perhaps += 1
             raise
         self.texts += 1
-        device.said[pending.session_id, pending.seq_id] = text
+        device.said[text] = pending.entry.number
 
     async def _any_message(self, device: Device, *, own: bool = False) -> tuple[int, int] | None:
         peer = self._peer(device)
@@ -219,8 +219,7 @@ class Afternoon:
             total += len(rows)
             assert [one.ordinal for one in rows] == list(range(1, len(rows) + 1))
             for device in self.devices:
-                own = [one.seq_id for one in rows if one.sender == device.uid]
-                mine = [seq_id for seq_id in own if (session_id, seq_id) in device.said]
+                mine = [device.said[one.text] for one in rows if one.text in device.said]
                 assert mine == sorted(mine), "what one device says in one session stands there in its order"
         # Each once, recalled or not; and nothing that nobody said.
         assert self.texts <= total <= self.texts + self.perhaps

@@ -71,10 +71,12 @@ def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], life: L
         case "newest_of":
             return "page_of", {"session_id": args[0], "before": None, "limit": args[1]}
         case "contacts_pulled" | "new_pulled" | "old_pulled" | "hidden_pulled":
-            rows = {
-                "contacts_pulled": lambda: {"contacts": [plain(contact_view(one)) for one in args[1]]},
-                "hidden_pulled": lambda: {"msg_ids": [str(one) for one in args[1]]},
-            }.get(name, lambda: {"messages": [plain(message_view(one)) for one in args[1]]})()
+            if name == "contacts_pulled":
+                rows: dict[str, Any] = {"contacts": [plain(contact_view(one)) for one in args[1]]}
+            elif name == "hidden_pulled":
+                rows = {"msg_ids": [str(one) for one in args[1]]}
+            else:
+                rows = {"messages": [plain(message_view(one)) for one in args[1]]}
             return "pulled", {
                 "pull": life.number(args[0]),
                 "answer": {**rows, "version_id": args[2], "more": kwargs["more"]},
@@ -110,10 +112,25 @@ def _recorded(name: str, method: Callable[..., Any], lives: dict[int, Life], dep
     return call
 
 
-METHODS = (
-    "connected disconnected list_entered chat_opened chat_closed timer wanted message_noticed contact_noticed "
-    "contacts_pulled new_pulled old_pulled hidden_pulled refused requests page_of newest_of"
-).split()
+METHODS = [
+    "connected",
+    "disconnected",
+    "list_entered",
+    "chat_opened",
+    "chat_closed",
+    "timer",
+    "wanted",
+    "message_noticed",
+    "contact_noticed",
+    "contacts_pulled",
+    "new_pulled",
+    "old_pulled",
+    "hidden_pulled",
+    "refused",
+    "requests",
+    "page_of",
+    "newest_of",
+]
 
 
 def main() -> None:
@@ -129,7 +146,7 @@ def main() -> None:
             begin(sync, *args)
             alive.append(sync)
 
-        Sync.__init__ = remembered  # type: ignore[method-assign]
+        Sync.__init__ = remembered  # type: ignore[method-assign, assignment]
         depth = [0]
         for name, method in originals.items():
             setattr(Sync, name, _recorded(name, method, lives, depth))

@@ -18,6 +18,7 @@ from sixin.client.model import State, Writes
 from sixin.client.ranges import Range
 from sixin.client.requests import Pull, PullContacts, PullHidden, PullNew, PullOld
 from sixin.client.sync import Sizes, Sync
+from sixin.core.ids import MsgId
 from sixin.core.wire.bodies import ContactView, MessageView
 from sixin.core.wire.codec import decode_as, encode
 from sixin.core.wire.views import contact_of, contact_view, message_of, message_view
@@ -83,7 +84,7 @@ class Replay:
         if "pull" in given:
             given["pull"] = self.pulls[given["pull"]]
         outcome = CALLS[step["do"]](self.sync, given)
-        came = {name: step[name] for name in ("do", "with") if name in step}
+        came: dict[str, Any] = {name: step[name] for name in ("do", "with") if name in step}
         if isinstance(outcome, Writes):
             self.heads.take(outcome)
             came["writes"] = writes_in_json(outcome)
@@ -116,7 +117,7 @@ def _pulled(sync: Sync, given: dict[str, Any]) -> Writes:
         case PullOld():
             return sync.old_pulled(pull, [_message(one) for one in answer["messages"]], version_id, more=more)
         case _:
-            return sync.hidden_pulled(pull, [int(one) for one in answer["msg_ids"]], version_id, more=more)
+            return sync.hidden_pulled(pull, [MsgId(int(one)) for one in answer["msg_ids"]], version_id, more=more)
 
 
 CALLS: dict[str, Callable[[Sync, dict[str, Any]], Any]] = {

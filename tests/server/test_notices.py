@@ -136,7 +136,7 @@ async def test_the_frames_of_one_batch_leave_in_one_write(monkeypatch: pytest.Mo
     async with open_house(store=store) as house:
         ann, bob = await house.device(ANN), await house.device(BOB)
         writes: list[int] = []
-        write = Socket.write
+        write = Socket.write_framed
 
         def counted(socket: Socket, payloads: Any) -> None:
             writes.append(len(payloads))
@@ -147,7 +147,7 @@ async def test_the_frames_of_one_batch_leave_in_one_write(monkeypatch: pytest.Mo
         await store.holding.wait()
         await _send_many(ann, 2, 51)  # 50 that wait for the first one's commit: the next batch
         await ann.nothing_more()
-        monkeypatch.setattr(Socket, "write", counted)
+        monkeypatch.setattr(Socket, "write_framed", counted)
         store.release()
         assert len(await _messages(bob, 51)) == 51
     # For each message Bob gets two notices, and Ann the same and an answer; the store waited for nothing between its

@@ -91,7 +91,10 @@ def _replay(seed: int, operations: int, history: Path | None) -> int:
     print(f"with {len(small.actions)} of {len(plan.actions)} actions still: {again.problem}")
     for action in small.actions:
         print(f"    {action}")
-    print(small.faults, f"nodes={small.nodes} cache={small.cache} shuffled={small.shuffled} page={small.page}")
+    print(
+        small.faults,
+        f"nodes={small.nodes} cache={small.cache} shuffled={small.shuffled} page={small.page} limits={small.limits}",
+    )
     for violation in again.verdict.violations if again.verdict is not None else ():
         print(violation)
         for evidence in violation.evidence:

@@ -1,7 +1,7 @@
 """A bus between simulated nodes that loses, doubles and delays what it carries, and never promises anything else."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from random import Random
@@ -37,7 +37,7 @@ class SimulatedBus(Bus):
         self._receive: Receive | None = None
         self._process: Process | None = None
 
-    async def open(self, receive: Receive) -> None:
+    async def open(self, receive: Receive, missed: Callable[[], None] | None = None) -> None:
         """Be told from now on."""
         self._receive = receive
         self._process = PROCESS.get()
@@ -70,6 +70,10 @@ class SimulatedBus(Bus):
 
     def disconnected(self, uid: Uid) -> None:
         """Everybody is told everything here."""
+
+    def is_connected(self, uid: Uid) -> bool:
+        """As far as anybody knows."""
+        return True
 
     @property
     def healthy(self) -> bool:

@@ -20,7 +20,7 @@ from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
-from sixin.server.store.base import Changes, Store, StoreRefused, Transaction
+from sixin.server.store.base import Changes, Collided, Store, StoreRefused, Transaction
 from sixin.server.store.memory import MemoryStore
 from tests.simulation.loop import PROCESS, Process, sleep_at_most
 
@@ -34,6 +34,8 @@ class DiskFaults:
     """Chance of a wait longer than the store's time limit."""
     fails_before: float = 0.0
     fails_in_doubt: float = 0.0
+    collides: float = 0.0
+    """Where several nodes write: the batch has to be tried again."""
     read_fails: float = 0.0
 
 
@@ -87,7 +89,7 @@ class SimulatedStore(Store):
         await self._disk.lock.take(me)
         try:
             await self._wait(self._disk.faults.fails_before / 3)
-            yield SimulatedTransaction(self._disk, me)
+            yield SimulatedTransaction(self._disk, me, shared=not self.owned)
         finally:
             self._disk.lock.free(me)
 
@@ -117,6 +119,10 @@ class SimulatedStore(Store):
         found = await (await self._read()).user(uid)
         await self._late()
         return found
+
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked."""
+        return await (await self._read()).revocations()
 
     async def session(self, session_id: SessionId) -> Session:
         """A session's head."""
@@ -206,9 +212,10 @@ class Lock:
 class SimulatedTransaction(Transaction):
     """One batch on its way to the disk."""
 
-    def __init__(self, disk: Disk, process: Process | None) -> None:
+    def __init__(self, disk: Disk, process: Process | None, *, shared: bool) -> None:
         self._disk = disk
         self._process = process
+        self._shared = shared
 
     async def load(self, keys: Keys) -> Loaded:
         """The rows that exist."""
@@ -222,6 +229,8 @@ class SimulatedTransaction(Transaction):
         disk = self._disk
         if disk.maybe(disk.faults.fails_before):
             raise errors.Unavailable("The disk is full.")
+        if self._shared and disk.maybe(disk.faults.collides):
+            raise Collided
         written = Written(disk, changes)
         process = self._process
         try:

@@ -6,14 +6,14 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from sixin.core import commands, decide, errors, rows
+from sixin.core import commands, decide, errors
 from sixin.core.contact import Contact
 from sixin.core.decide import Decision
-from sixin.core.ids import MsgId, Tick, tick_at
+from sixin.core.ids import MsgId, Tick, pair_members, tick_at
 from sixin.core.message import Message
 from sixin.core.notices import ContactChanged, MessageChanged
-from sixin.core.rows import Row, Rows
-from sixin.core.session import Session
+from sixin.core.rows import Keys, Rows
+from sixin.server.store import writer
 from tests.simulation.mutations import Hooks, Install, Mutation, Several, every, patched
 
 Decider = Callable[[Rows, Any, int, Any], Decision]
@@ -35,16 +35,28 @@ def _decider(kind: type[Any], make: Callable[[Decider], Decider]) -> Install:
     return install
 
 
-def _changed(decision: Decision, change: Callable[[Row], Row]) -> Decision:
-    """A decision with each row changed, in what is written, answered and told alike."""
+def _changed(decision: Decision, change: Callable[[Message], Message]) -> Decision:
+    """A decision with each message changed, in what is written, answered and told alike."""
+
+    def in_contact(contact: Contact) -> Contact:
+        preview = contact.last_message
+        return contact if preview is None else replace(contact, last_message=change(preview))
+
     answer = decision.answer
     return Decision(
-        change(answer),  # type: ignore[arg-type]
-        tuple(map(change, decision.changed)),
+        change(answer) if isinstance(answer, Message) else answer,
+        replace(
+            decision.changed,
+            born=tuple(map(change, decision.changed.born)),
+            emptied=tuple(map(change, decision.changed.emptied)),
+            contacts=tuple(map(in_contact, decision.changed.contacts)),
+        ),
         tuple(
             replace(notice, message=change(notice.message))
             if isinstance(notice, MessageChanged)
-            else ContactChanged(change(notice.contact))  # type: ignore[arg-type]
+            else ContactChanged(in_contact(notice.contact))
+            if isinstance(notice, ContactChanged)
+            else notice
             for notice in decision.notices
         ),
     )
@@ -110,10 +122,9 @@ def _tick_of_the_clock(before: Any) -> Any:
 
 def _recall_takes_an_ordinal(before: Decider) -> Decider:
     def decided(loaded: Rows, command: Any, now_ms: int, policy: Any) -> Decision:
-        def change(row: Row) -> Row:
-            return replace(row, last_ordinal=row.last_ordinal + 1) if isinstance(row, Session) else row
-
-        return _changed(before(loaded, command, now_ms, policy), change)
+        decision = before(loaded, command, now_ms, policy)
+        sessions = tuple(replace(one, last_ordinal=one.last_ordinal + 1) for one in decision.changed.sessions)
+        return replace(decision, changed=replace(decision.changed, sessions=sessions))
 
     return decided
 
@@ -312,13 +323,13 @@ def _both_sides(change: Callable[[Contact, Contact], Contact]) -> Callable[[Deci
     def make(before: Decider) -> Decider:
         def decided(loaded: Rows, command: Any, now_ms: int, policy: Any) -> Decision:
             decision = before(loaded, command, now_ms, policy)
-            mine = decision.answer
+            mine, changed = decision.answer, decision.changed
             peers = loaded.contacts.get((mine.peer, mine.session_id)) if isinstance(mine, Contact) else None
-            if not decision.changed or not isinstance(mine, Contact) or peers is None or mine.peer == mine.owner:
+            if not changed or not isinstance(mine, Contact) or peers is None or mine.peer == mine.owner:
                 return decision
-            changed, notices = list(decision.changed), list(decision.notices)
-            decide._change_contact(loaded, peers, change(peers, mine), changed, notices)
-            return Decision(mine, tuple(changed), tuple(notices))
+            head, after = decide._at_next_version(loaded, peers, change(peers, mine))
+            both = replace(changed, users=(*changed.users, head), contacts=(*changed.contacts, after))
+            return Decision(mine, both, (*decision.notices, ContactChanged(after)))
 
         return decided
 
@@ -327,7 +338,18 @@ def _both_sides(change: Callable[[Contact, Contact], Contact]) -> Callable[[Deci
 
 def _with_peer_loaded(make: Callable[[Decider], Decider], kind: type[Any]) -> Install:
     """The same, where the batch has to load the other side's rows first."""
-    return lambda: Several(patched(rows, "_TOLD_TO_ALL", lambda kinds: (*kinds, kind)), _decider(kind, make)())
+
+    def with_peer(before: Any) -> Any:
+        def add_keys(keys: Keys, command: Any, policy: Any) -> None:
+            before(keys, command, policy)
+            if isinstance(command, kind):
+                for member in pair_members(command.session_id):
+                    keys.users.add(member)
+                    keys.contacts.add((member, command.session_id))
+
+        return add_keys
+
+    return lambda: Several(patched(writer, "add_keys", with_peer), _decider(kind, make)())
 
 
 # Sentence 11.
@@ -350,10 +372,8 @@ def _speaks_for_the_peer(before: Decider) -> Decider:
         if not decision.changed or not now():
             return decision
 
-        def change(row: Row) -> Row:
-            if isinstance(row, Message):
-                return replace(row, sender=next(n.members for n in told if row.sender in n.members)[0])
-            return row
+        def change(message: Message) -> Message:
+            return replace(message, sender=next(n.members for n in told if message.sender in n.members)[0])
 
         told = [notice for notice in decision.notices if isinstance(notice, MessageChanged)]
         return _changed(decision, change)
@@ -370,7 +390,7 @@ def _refused_and_done(before: Decider) -> Decider:
     def decided(loaded: Rows, command: Any, now_ms: int, policy: Any) -> Decision:
         decision = before(loaded, command, now_ms, policy)
         if decision.changed and now():
-            loaded.put_all(decision.changed)
+            loaded.put(decision.changed)
             raise errors.Forbidden("You may not do this.")
         return decision
 

@@ -19,8 +19,8 @@ from sixin.verify.history import History
 from tests.simulation.plan import Faults, Plan, make_plan
 from tests.simulation.world import Failed, run
 
-SEEDS_MAX = 12
-"""A mutation that twelve small runs do not show is not caught."""
+SEEDS_MAX = 60
+"""A mutation that so many small runs do not show is not caught. Most show in the first."""
 
 OPERATIONS = 250
 

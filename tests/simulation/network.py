@@ -42,6 +42,17 @@ def _later(seconds: float, call: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, call, context=Context())
 
 
+HIGH_WATER_BYTES = 1_500
+LOW_WATER_BYTES = 400
+"""Where this transport asks its writer to wait, and where it tells him to go on: as asyncio's, but small."""
+
+
+def payload_of(frame: bytes) -> bytes:
+    """What a server's text frame carries (RFC 6455 section 5.2: not masked, not in pieces)."""
+    length = frame[1]
+    return frame[2 if length < 126 else 4 if length == 126 else 10 :]
+
+
 class Ends(Protocol):
     """The device's end of a link."""
 
@@ -98,6 +109,7 @@ class Link:
         self._handler: object = None
         self._held: list[bytes] = []
         self._paused = False
+        self._full = False
         self.open = True
         self.dead = False
         self._up = Pipe(chance, faults, self._arrive_up)
@@ -171,12 +183,13 @@ class Link:
     def _arrive_down(self, frame: bytes) -> None:
         if self.open and not self.dead:
             self._device.received(frame)
+        self._drained()
 
     # The server's socket.
 
-    def write(self, frames: Sequence[bytes]) -> None:
-        """Frames leave the server."""
-        for frame in frames:
+    def write_framed(self, frames: Sequence[bytes]) -> None:
+        """Frames leave the server, as they would stand on a socket."""
+        for frame in map(payload_of, frames):
             if self._chance.random() < self._faults.breaks:
                 self.break_now()
             if frame.startswith(b'{"notice"') and not frame.startswith(b'{"notice":"bye"'):
@@ -198,7 +211,15 @@ class Link:
 
     def write_buffered_bytes(self) -> int:
         """What the device has not taken yet."""
+        self._full = self._full or self._down.bytes_waiting > HIGH_WATER_BYTES
         return self._down.bytes_waiting
+
+    def _drained(self) -> None:
+        """The transport has room again."""
+        if self._full and self._down.bytes_waiting <= LOW_WATER_BYTES:
+            self._full = False
+            if self._handler is not None and self._process.alive:
+                inside(self._process, self._handler.writable)  # type: ignore[attr-defined]
 
     def close(self, code: int, reason: str) -> None:
         """The server ends it."""

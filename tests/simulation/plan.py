@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tests.simulation.limits import Limits, choose
+
 Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "crash", "crash_soon", "stop", "clock"]
 
 OPERATIONS: dict[str, int] = {
@@ -61,6 +63,8 @@ class Plan(Struct, frozen=True):
     """One run."""
 
     seed: int
+    luck: int
+    """Seeds the luck of the world: another one is another run of the same actions."""
     users: int
     raw_devices: int
     """Of each user."""
@@ -73,6 +77,8 @@ class Plan(Struct, frozen=True):
     page: int
     """How many rows people ask for at most."""
     faults: Faults
+    limits: Limits
+    """Those that are small."""
     actions: list[Action]
 
     @property
@@ -87,10 +93,11 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
     users = chance.choice([2, 2, 3, 4, 6])
     raw, sdk = chance.choice([(1, 1), (2, 0), (0, 2), (1, 2), (2, 1)])
     nodes = chance.choice([1, 1, 1, 2, 3])
-    level = 0.0 if quiet else chance.choice([0.0, 0.3, 1.0, 1.0])
+    level = 0.0 if quiet else chance.choice([0.0, 0.3, 1.0, 3.0])
     faults = Faults(*(level * chance.choice([0, 0.3, 1]) for _ in range(3)))
     plan = Plan(
         seed=seed,
+        luck=seed,
         users=users,
         raw_devices=raw,
         sdk_devices=sdk,
@@ -100,6 +107,7 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
         throttled=chance.random() < 0.2,
         page=chance.choice([1, 2, 5, 50, 500]),
         faults=faults,
+        limits={} if quiet else choose(chance),
         actions=[],
     )
     plan.actions.extend(_actions(chance, plan, operations, level))

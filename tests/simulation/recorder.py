@@ -4,15 +4,14 @@ from collections.abc import Iterable
 
 from msgspec import Raw
 
-from sixin.core.contact import Contact
+from sixin.core.contact import UserHead
 from sixin.core.errors import SixinError
+from sixin.core.ids import SessionId, Uid
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode, error_view
 from sixin.core.wire.views import contact_view, message_view
 from sixin.server.store.memory import MemoryStore
 from sixin.verify.history import Call, CutOff, History, Mark, Queued, StoredContacts, StoredMessages, Told
-
-ALL = 10**9
 
 
 class Asked:
@@ -80,30 +79,23 @@ class Recorder:
         """Nothing may be delivered from here on."""
         self.history.events.append(CutOff(self.now(), str(uid), device, session_id))
 
-    async def take_end(self, rows: MemoryStore, uids: Iterable[int], sessions: Iterable[str]) -> None:
-        """What the server holds at the end."""
+    def take_end(self, rows: MemoryStore, uids: Iterable[int], sessions: Iterable[str]) -> None:
+        """What the server holds at the end: the rows themselves, not what some page of them would show."""
+        stored = rows._rows
         for session_id in sessions:
-            head = await rows.session(session_id)  # type: ignore[arg-type]
-            messages = await rows.messages(session_id, before_sort_key=None, limit=ALL)  # type: ignore[arg-type]
-            if head.version_id or messages:
-                encoded = [Raw(encode(message_view(message))) for message in reversed(messages)]
-                self.history.ends.append(StoredMessages(session_id, head.version_id, encoded))
+            head = stored.sessions.get(SessionId(session_id))
+            messages = [m for m in stored.messages.values() if m is not None and m.session_id == session_id]
+            if head is not None or messages:
+                encoded = [Raw(encode(message_view(message))) for message in messages]
+                version_id = head.version_id if head is not None else 0
+                self.history.ends.append(StoredMessages(session_id, version_id, encoded))
         for uid in uids:
-            await self._take_user(rows, uid, sessions)
-
-    async def _take_user(self, rows: MemoryStore, uid: int, sessions: Iterable[str]) -> None:
-        head = await rows.user(uid)  # type: ignore[arg-type]
-        page = await rows.pull_contacts(uid, after_version=0, limit=ALL)  # type: ignore[arg-type]
-        hidden: list[tuple[str, str, int]] = []
-        for contact in page.contacts:
-            hidden += [
-                (row.session_id, str(row.msg_id), row.version_id)
-                for row in rows._rows.hidden.values()
-                if row is not None and row.owner == uid and row.session_id == contact.session_id
+            user = stored.users.get(Uid(uid)) or UserHead(Uid(uid))
+            contacts = [c for c in stored.contacts.values() if c is not None and c.owner == uid]
+            hidden = [
+                (str(row.session_id), str(row.msg_id), row.version_id)
+                for row in stored.hidden.values()
+                if row is not None and row.owner == uid
             ]
-        contacts = [_encoded(contact) for contact in page.contacts]
-        self.history.ends.append(StoredContacts(str(uid), head.version_id, head.unread_total, contacts, hidden))
-
-
-def _encoded(contact: Contact) -> Raw:
-    return Raw(encode(contact_view(contact)))
+            lines = [Raw(encode(contact_view(contact))) for contact in contacts]
+            self.history.ends.append(StoredContacts(str(uid), user.version_id, user.unread_total, lines, hidden))

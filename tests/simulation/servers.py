@@ -13,6 +13,7 @@ from sixin.server.config import Settings
 from sixin.server.store.base import Store
 from tests.simulation.bus import SimulatedBus, Wire
 from tests.simulation.disk import Disk, SimulatedStore
+from tests.simulation.limits import Limits, tighten
 from tests.simulation.loop import Process, SimulatedLoop, inside
 from tests.simulation.recorder import Recorder
 
@@ -50,6 +51,7 @@ class Servers:
         settings: Settings,
         wrap: Callable[[Store], Store],
         sabotage: Sabotage,
+        limits: Limits,
     ) -> None:
         self.loop = loop
         self.chance = chance
@@ -61,6 +63,7 @@ class Servers:
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
+        self._limits = limits
         self.skipped_ms = 0
         self._restarts: set[asyncio.Task[None]] = set()
         self._over = False
@@ -107,7 +110,9 @@ class Servers:
     def _make(self, server: Server, alone: bool) -> Node:
         store = self._wrap(SimulatedStore(self.disk, owned=alone))
         bus = LocalBus() if alone else SimulatedBus(self.wire)
-        return Node(self.settings, store=store, bus=bus, tokens=self.tokens, clock_ms=lambda: self.now_ms(server))
+        node = Node(self.settings, store=store, bus=bus, tokens=self.tokens, clock_ms=lambda: self.now_ms(server))
+        tighten(node, self._limits)
+        return node
 
     def crash(self, server: Server) -> None:
         """Kill a node now."""

@@ -14,6 +14,7 @@ from sixin.verify.history import History, lines_of
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
 from tests.simulation.errands import errand, session_id_of
+from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
 from tests.simulation.people import Person, RawDevice
@@ -63,8 +64,9 @@ def run(
     failures: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: failures.append(context))
     try:
-        world = World(plan, loop, wrap, sabotage)
-        _live(loop, world, failures)
+        with small(plan.limits):
+            world = World(plan, loop, wrap, sabotage)
+            _live(loop, world, failures)
         if failures:
             raise Failed(failures)
         return Run(world.recorder.history, world.recorder.calls, loop.steps, loop.time())
@@ -82,7 +84,7 @@ def _live(loop: SimulatedLoop, world: "World", failures: list[dict[str, Any]]) -
 
 def _chance(plan: Plan, what: str) -> Random:
     """Each part of the world has luck of its own, so that one part changes as little as possible with another."""
-    return Random(f"{what} {plan.seed}")
+    return Random(f"{what} {plan.luck}")
 
 
 class World:
@@ -104,6 +106,7 @@ class World:
             stall=0.001 * faults.disk,
             fails_before=0.01 * faults.disk,
             fails_in_doubt=0.02 * faults.disk,
+            collides=0.05 * faults.disk,
             read_fails=0.005 * faults.disk,
         )
         self.disk = Disk(_chance(plan, "disk"), self._disk_faults)
@@ -118,6 +121,7 @@ class World:
             settings=_settings(plan),
             wrap=wrap,
             sabotage=sabotage,
+            limits=plan.limits,
         )
         uids = [FIRST_UID + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
@@ -203,7 +207,7 @@ class World:
         self.recorder.history.ends.extend(phone.copy() for phone in self.phones)
         uids = [person.uid for person in self.people]
         sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        await self.recorder.take_end(self.disk.rows, uids, sessions)
+        self.recorder.take_end(self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:

@@ -1,4 +1,4 @@
-"""What the tests take from npm: looked for beside the environment, fetched once, skipped where there is no way to it."""
+"""What the tests take from npm: looked for beside the environment, fetched once, skipped where npm is out of reach."""
 
 import json
 import shutil

@@ -174,7 +174,7 @@ class Sync:
         if held is None:
             return Writes()
         after = held.after_pull_new(pull.after, pull.born_up_to, version_id, more=more)
-        self._settle(held, after)
+        self._settle(pull, held, after)
         return self._with_messages(after, messages)
 
     def old_pulled(self, pull: PullOld, messages: Sequence[Message], version_id: int, *, more: bool) -> Writes:
@@ -190,7 +190,7 @@ class Sync:
         if pull.before is not None:
             return self._with_messages(held.after_older_page(low, pull.before, version_id), messages)
         after = held.after_newest_page(low, version_id)
-        self._settle(held, after)
+        self._settle(pull, held, after)
         writes = self._with_messages(after, messages)
         hole_low = held.top.high + 1
         if after is not held and hole_low < low:
@@ -205,7 +205,7 @@ class Sync:
         if held is None or pull.after > held.hidden_version:
             return Writes()
         after = replace(held, hidden_version=max(held.hidden_version, version_id))
-        self._settle(held, after)
+        self._settle(pull, held, after)
         return Writes(hidden=[Hidden(held.session_id, tuple(msg_ids))] if msg_ids else [], held=[after])
 
     def refused(self, pull: Pull, *, again: bool) -> None:
@@ -282,9 +282,12 @@ class Sync:
             return PullNew(session_id, oldest, self._sizes.changes, born_up_to=lagging[-1].high)
         return None
 
-    def _settle(self, before: Held, after: Held) -> None:
-        """An answer that brought a session no further ends the asking: else a stale replica would be asked for ever."""
-        if after == before and before.session_id not in self._news:
+    def _settle(self, pull: OfSession, before: Held, after: Held) -> None:
+        """An answer that brought a session no further is not asked for once more: else a stale replica would be asked
+        for ever. What else is to be asked there, is: a range may lag behind while the newest page is up to date."""
+        if after != before or before.session_id in self._news:
+            return
+        if self._next_of(before.session_id) in (None, pull):
             self._drop(before.session_id)
 
     def _stir(self, session_id: SessionId) -> None:

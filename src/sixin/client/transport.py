@@ -84,7 +84,11 @@ class _SocketChannel:
 
     async def receive(self) -> bytes:
         """The next text frame. aiohttp answers pings, and ends the connection when a pong stays out."""
-        frame = await self._socket.receive()
+        try:
+            frame = await self._socket.receive()
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # A ping that was read from a connection which is gone by now: its pong cannot be written.
+            raise LinkLost(f"The connection broke while reading: {error or type(error).__name__}") from error
         if frame.type is aiohttp.WSMsgType.TEXT:
             return str(frame.data).encode()
         raise LinkLost(f"The connection ended ({self._socket.close_code or 'no close code'}).")

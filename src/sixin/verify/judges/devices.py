@@ -137,9 +137,7 @@ def _judge_queued(case: Case) -> None:
         messages = sent.get((queued.session_id, int(queued.uid), queued.device, _key(said)), set())
         case.findings.judged[6] += 1
         if len(messages) > 1:
-            says = (
-                f"{queued.uid} said it once on {queued.device}, and it stands as {len(messages)} messages: {messages}."
-            )
+            says = f"{queued.uid} said it once on {queued.device}, and it stands {len(messages)} times: {messages}."
             case.findings.breaks(2, "twice", says, queued)
         device = copies.get((queued.uid, queued.device))
         if messages or device is None or not device.settled:

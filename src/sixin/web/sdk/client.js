@@ -5,6 +5,7 @@
  */
 
 import { Copy } from "./copy.js";
+import { linkLost } from "./errors.js";
 import { topOf } from "./held.js";
 import { pairSessionId } from "./ids.js";
 import { Keeper } from "./keeper.js";
@@ -160,6 +161,8 @@ export class Client extends EventTarget {
       }
       try {
         await this.#ask("older", session_id, high + 1, limit);
+        // A replica that is behind proves nothing; it is asked again when somebody looks again, not at once for ever.
+        if (floorBelow(this.held(session_id)?.ranges ?? [], high) === null) throw linkLost();
       } catch (error) {
         if (found.length) return { messages: found, more: true };
         throw error;

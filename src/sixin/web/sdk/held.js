@@ -96,7 +96,9 @@ export function afterNewestPage(held, low, version_id) {
  */
 export function afterOlderPage(held, low, before_sort_key, version_id) {
   const top = topOf(held);
-  const claim = { low, high: Math.min(before_sort_key - 1, top.high), version: Math.min(version_id, top.version) };
+  // Nor above what was born when the page was read: a page of what is to come is empty, and proves nothing.
+  const high = Math.min(before_sort_key - 1, version_id, top.high);
+  const claim = { low, high, version: Math.min(version_id, top.version) };
   return claim.high < claim.low ? held : { ...held, ranges: overlay(held.ranges, claim) };
 }
 

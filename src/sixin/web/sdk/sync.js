@@ -22,6 +22,7 @@ import {
   PAGE_MESSAGES_MAX,
   PULLS_IN_FLIGHT_MAX,
 } from "./limits.js";
+import { bodyOf } from "./requests.js";
 
 /** @import {Contact, Held, Message, Writes} from "./types.js" */
 /** @import {OfSession, Pull, PullContacts, PullHidden, PullNew, PullOld} from "./requests.js" */
@@ -232,7 +233,7 @@ export class Sync {
     const held = this.#heads.held.get(pull.session_id);
     if (!held) return {};
     const after = claims.afterPullNew(held, pull, page);
-    this.#settle(held, after);
+    this.#settle(pull, held, after);
     return this.#withMessages(after, page.messages);
   }
 
@@ -240,7 +241,8 @@ export class Sync {
    * @param {PullOld} pull
    * @param {{messages: Message[], version_id: number, more: boolean}} page oldest first
    */
-  #oldPulled({ session_id, before, hidden_version }, { messages, version_id, more }) {
+  #oldPulled(pull, { messages, version_id, more }) {
+    const { session_id, before, hidden_version } = pull;
     const held = this.#heads.held.get(session_id);
     const low = more && messages.length ? messages[0].sort_key : 0;
     if (!held) {
@@ -250,7 +252,7 @@ export class Sync {
     }
     if (before !== null) return this.#withMessages(claims.afterOlderPage(held, low, before, version_id), messages);
     const after = claims.afterNewestPage(held, low, version_id);
-    this.#settle(held, after);
+    this.#settle(pull, held, after);
     const writes = this.#withMessages(after, messages);
     const hole_low = claims.topOf(held).high + 1;
     // What the open end had brought in lies in a hole now.
@@ -264,11 +266,12 @@ export class Sync {
    * @param {{msg_ids: string[], version_id: number, more: boolean}} page
    * @returns {Writes}
    */
-  #hiddenPulled({ session_id, after: asked_after }, { msg_ids, version_id }) {
+  #hiddenPulled(pull, { msg_ids, version_id }) {
+    const { session_id } = pull;
     const held = this.#heads.held.get(session_id);
-    if (!held || asked_after > held.hidden_version) return {};
+    if (!held || pull.after > held.hidden_version) return {};
     const after = { ...held, hidden_version: Math.max(held.hidden_version, version_id) };
-    this.#settle(held, after);
+    this.#settle(pull, held, after);
     return msg_ids.length ? { hidden: [{ session_id, msg_ids }], held: [after] } : { held: [after] };
   }
 
@@ -363,12 +366,16 @@ export class Sync {
   }
 
   /**
-   * An answer that brought a session no further ends the asking: else a stale replica would be asked for ever.
+   * An answer that brought a session no further is not asked for once more: else a stale replica would be asked for
+   * ever. What else is to be asked there, is: a range may lag behind while the newest page is up to date.
+   * @param {OfSession} pull
    * @param {Held} before
    * @param {Held} after
    */
-  #settle(before, after) {
-    if (sameHeld(before, after) && !this.#news.has(before.session_id)) this.#drop(before.session_id);
+  #settle(pull, before, after) {
+    if (!sameHeld(before, after) || this.#news.has(before.session_id)) return;
+    const next = this.#nextOf(before.session_id);
+    if (next === null || JSON.stringify(bodyOf(next)) === JSON.stringify(bodyOf(pull))) this.#drop(before.session_id);
   }
 
   /** @param {string} session_id */

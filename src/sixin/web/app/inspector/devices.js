@@ -21,8 +21,8 @@ export function drawDevice(account, session_id, kept) {
   const facts = [
     [told().ranges, ranges],
     [told().cursor, String(held?.ranges.at(-1)?.version ?? "–")],
-    [told().contact_cursor, String(client.contact_version)],
     [told().holds, String(kept)],
+    [told().contact_cursor, String(client.contact_version)],
     [told().hidden_up_to, String(held?.hidden_version ?? "–")],
   ];
   const armed = weather.next === "lose" ? told().armed_lose : weather.next === "double" ? told().armed_double : "";

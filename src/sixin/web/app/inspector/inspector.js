@@ -42,10 +42,11 @@ export class Inspector {
     this.#accounts = accounts;
     this.#tokenOf = tokenOf;
     loadStyle();
-    this.messages.addEventListener("scroll", () => {
-      const { scrollHeight, scrollTop, clientHeight } = this.messages;
-      this.#follows = scrollHeight - scrollTop - clientHeight < 60;
-    });
+    // Only a hand says that somebody looks elsewhere: rows that come and a box that is resized scroll it too.
+    for (const hand of ["wheel", "touchmove", "pointerup", "keydown"]) {
+      this.messages.addEventListener(hand, () => requestAnimationFrame(() => this.#lookAround()), { passive: true });
+    }
+    new ResizeObserver(() => this.#follow()).observe(this.messages);
     for (const account of accounts.values()) this.#watch(account);
     this.#glance();
   }
@@ -66,7 +67,7 @@ export class Inspector {
       { class: "inspector", "aria-label": all.title },
       h("header", { class: "inspector-head" }, h("h2", {}, all.title), h("p", {}, all.hint)),
       this.story,
-      block(all.timeline, all.timeline_hint, this.messages, "is-tall"),
+      block(all.timeline, all.timeline_hint, this.messages, "is-tallest"),
       block(all.contacts, all.contacts_hint, this.contacts),
       block(all.devices, all.devices_hint, this.devices),
       block(all.wire, all.wire_hint, this.#wire.list, "is-tall"),
@@ -125,10 +126,18 @@ export class Inspector {
       this.messages.replaceChildren(h("p", { class: "empty" }, told().no_right));
       return;
     }
-    const follows = this.#follows;
     this.messages.replaceChildren(this.#tables.messages(stored.messages, holders));
-    if (follows) this.messages.scrollTop = this.messages.scrollHeight;
+    this.#follow();
     this.contacts.replaceChildren(...this.#tables.contacts(stored.contacts));
+  }
+
+  #follow() {
+    if (this.#follows) this.messages.scrollTop = this.messages.scrollHeight;
+  }
+
+  #lookAround() {
+    const { scrollHeight, scrollTop, clientHeight } = this.messages;
+    this.#follows = scrollHeight - scrollTop - clientHeight < 30;
   }
 
   #drawStories() {

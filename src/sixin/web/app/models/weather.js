@@ -8,8 +8,8 @@ export class Weather extends EventTarget {
   #sockets = new Set();
   /** @type {"lose" | "double" | null} */
   #next = null;
-  /** @type {Set<string>} the kinds of notice it is still to happen to: a message is told by two */
-  #left = new Set();
+  /** @type {string[]} the kinds of notice it is still to happen to, in turn: a message is told by two */
+  #left = [];
   asleep = false;
 
   /**
@@ -59,7 +59,7 @@ export class Weather extends EventTarget {
   /** @param {"lose" | "double"} what */
   #will(what) {
     this.#next = this.#next === what ? null : what;
-    this.#left = new Set(this.#next ? ["message", "contact"] : []);
+    this.#left = this.#next ? ["message", "contact"] : [];
     this.#tell({ what: "armed" });
   }
 
@@ -70,8 +70,9 @@ export class Weather extends EventTarget {
   #deliveries(text) {
     const what = this.#next;
     const kind = /^\{"notice":"(\w+)"/.exec(text)?.[1] ?? "";
-    if (!what || !this.#left.delete(kind)) return 1;
-    if (!this.#left.size) this.#next = null;
+    if (!what || kind !== this.#left[0]) return 1;
+    this.#left.shift();
+    if (!this.#left.length) this.#next = null;
     this.#tell({ what, text });
     return what === "lose" ? 0 : 2;
   }

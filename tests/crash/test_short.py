@@ -1,0 +1,20 @@
+"""The crash proof, bounded: the long one is `make crash`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.plan import make_plan
+from tests.crash.run import Run
+from tests.crash.summary import summary
+
+
+@pytest.mark.timeout(180)
+async def test_nothing_acknowledged_is_lost_or_doubled_when_everything_is_killed(tmp_path: Path) -> None:
+    plan = make_plan(seed=11, clients=20, sends=2_000, kills=3, client_kills=1, processes=2, stores="mixed")
+    outcome = await Run(plan, tmp_path, store="sqlite", time_s=120, say=print, hasty=True).play()
+
+    assert outcome.findings.ok, summary(outcome)
+    assert len(outcome.outages) == 3
+    assert outcome.client_kills == 1
+    assert outcome.findings.looked_at["stored once by its text"] == 2_000
