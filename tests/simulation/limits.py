@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from random import Random
 from types import ModuleType
 
-from sixin.client import outbox, sync
+from sixin.client import outbox, seq, sync
 from sixin.core import timeline
 from sixin.server import cache
 from sixin.server.app import Node
@@ -29,6 +29,7 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "PAGE_HIDDEN_MAX": (pulls, [4]),  # not below what one delete names here
     "PULLS_IN_FLIGHT_MAX": (sync, [1]),
     "ENTRIES_IN_FLIGHT_MAX": (outbox, [1]),
+    "CHANCE_BITS": (seq, [0]),  # two devices of a user draw the same seq_id
 }
 
 OF_NODES: dict[str, list[int]] = {
