@@ -19,7 +19,7 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "PAGE_BYTES_MAX": (timeline, [60, 200]),
     "CACHED_CONTENT_BYTES_MAX": (cache, [50]),
     "CACHED_HEADS_MAX": (cache, [1, 2]),
-    "KEPT_CONTACTS_MAX": (writer, [1, 3]),
+    "KEPT_CONTACTS_MAX": (writer, [0]),  # nothing: what is dropped first of several is decided by their hashes
     "KEPT_CONTENT_BYTES_MAX": (writer, [0, 40]),
     "NOTICE_BYTES_MAX": (encoded, [0, 40]),
     "CONNECTIONS_PER_USER_MAX": (hub, [4]),  # not below the devices of a user here
