@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.person import Desk
 from tests.services.fixtures import found
@@ -21,6 +21,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+# A deadline, not a pause: a busy machine may take long, and a test that holds never waits for it.
+expect.set_options(timeout=20_000)
 
 Open = Callable[..., BrowserContext]
 

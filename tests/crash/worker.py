@@ -4,6 +4,7 @@ It is started by `run.py` with one argument, the file of its orders. A killed on
 """
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -165,6 +166,10 @@ async def _listen(words: dict[str, asyncio.Event]) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run with the orders in a file."""
+    logging.basicConfig(level=logging.INFO)  # into the file that `crew.py` keeps of it
+    logging.getLogger().handlers[0].setFormatter(
+        logging.Formatter("%(asctime)s %(message)s %(reason)s", defaults={"reason": ""})
+    )
     orders = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Orders)
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:

@@ -1,6 +1,5 @@
 """The generated pages, each as its path and its text."""
 
-from pathlib import Path
 from typing import Any, get_args
 
 from sixin.server.app import Node
@@ -8,8 +7,8 @@ from sixin.server.auth import Tokens
 from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings, described
 from sixin.server.store.memory import MemoryStore
+from tests.reference.tree import ROOT, architecture_page
 
-ROOT = Path(__file__).parents[2]
 GENERATED = "<!-- Generated: `make docs`. -->"
 
 
@@ -75,4 +74,8 @@ def metrics_page() -> str:
     )
 
 
-PAGES = {ROOT / "docs" / "settings.md": settings_page, ROOT / "docs" / "metrics.md": metrics_page}
+PAGES = {
+    ROOT / "docs" / "settings.md": settings_page,
+    ROOT / "docs" / "metrics.md": metrics_page,
+    ROOT / "ARCHITECTURE.md": architecture_page,
+}

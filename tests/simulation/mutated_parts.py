@@ -19,6 +19,7 @@ from sixin.server.bus.base import Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.gateway import dispatch
 from sixin.server.gateway.framing import text_frame
+from sixin.server.notify.hub import Hub
 from sixin.server.operations import contacts, messages, pulls
 from sixin.server.operations.actor import Actor
 from sixin.server.store import memory
@@ -451,6 +452,20 @@ def _of_the_next_version(told: list[Told]) -> list[Told]:
     ]
 
 
+def _revokes_at_the_door(before: Any) -> Any:
+    def revoked(self: Hub, uid: Any, tokens_from_s: int) -> None:
+        self._tokens.revoke(uid, tokens_from_s)
+
+    return revoked
+
+
+def _never_looks(before: Any) -> Any:
+    async def follow(self: Node) -> None:
+        """It relies on the bus."""
+
+    return follow
+
+
 # The doors and the operations.
 
 
@@ -716,6 +731,24 @@ MUTATIONS = [
         "hub",
         "The peer is told how one's contact looks.",
         _sabotage(_contact_to_the_peer),
+    ),
+    Mutation(
+        "revoked and still connected",
+        11,
+        "cut off",
+        "hub",
+        "A revoked token opens no door, and the connection that stands on it stays.",
+        _part(Hub, "revoked", _revokes_at_the_door),
+    ),
+    Mutation(
+        "revocation lost on the way",
+        11,
+        "cut off",
+        "node",
+        "A node that was not told of a revocation never looks for it.",
+        _part(Node, "_follow_revocations", _never_looks),
+        nodes=2,
+        faults=Faults(0, 0, 5),
     ),
     Mutation(
         "any session is one's own",

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sixin.core.errors import SixinError
+from sixin.core.errors import SixinError, Unauthenticated
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
 from tests.simulation.loop import inside
@@ -48,7 +48,7 @@ class RawConnection:
         self._device = device
         self._last_id = HELLO_ID
         self._waiting: dict[int, asyncio.Future[bytes | None]] = {}
-        self._tap = Tap(device.recorder, device.person.uid, device.name)
+        self._tap = Tap(device.recorder, device.servers.logins, device.person.uid, device.name)
         self.link = Link(device.chance, device.faults, server.process, self)
 
     def ask(self, op: str, encoded: bytes) -> "asyncio.Future[bytes | None]":
@@ -101,7 +101,10 @@ class RawDevice:
         self.chance = chance
         self.recorder = recorder
         self.faults = faults
-        self._servers = servers
+        self.servers = servers
+        self.thief = chance.random() < 0.3
+        """It was stolen: whoever has it goes on with the token that is in it."""
+        self.token: str | None = None
         self._connection: RawConnection | None = None
 
     @property
@@ -111,20 +114,25 @@ class RawDevice:
 
     async def connect(self) -> bool:
         """Find a node and say hello. False where that did not work."""
-        server = self._servers.any_ready()
+        server = self.servers.any_ready()
         if server is None or server.node is None or self.connected:
             return False
         connection = RawConnection(self, server)
         if not connection.link.connect(server.node.websocket):
             return False
-        token = self._servers.token(self.person.uid, self.name)
-        greeted = connection.ask("hello", encode({"token": token}))
+        greeted = connection.ask("hello", encode({"token": self._token()}))
         answer = await self._patiently(connection, greeted)
         if answer is not None and connection.link.open and not self.connected:
             self._connection = connection
         else:
             connection.link.break_now()
         return answer is not None
+
+    def _token(self) -> str:
+        """A token; a thief's is never a new one."""
+        if self.token is None or not self.thief:
+            self.token = self.servers.logins.token(self.person.uid, self.name)
+        return self.token
 
     async def _patiently(self, connection: RawConnection, answer: "asyncio.Future[bytes | None]") -> bytes | None:
         await asyncio.wait({answer}, timeout=PATIENCE_S)
@@ -175,9 +183,11 @@ class RawDevice:
 
     async def _ask_http(self, op: str, encoded: bytes) -> bytes | None:
         """Ask over the other door: one request, on a connection of its own."""
-        asked = self.recorder.asked(self.person.uid, self.name, op, encoded)
+        token = self._token()
+        login = self.servers.logins.name_of(token)
+        asked = self.recorder.asked(self.person.uid, self.name, op, encoded, login)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
-        answer = await self._over_http(op, encoded)
+        answer = await self._over_http(op, encoded, token)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
         if answer is None:
             self.recorder.silent(asked)
@@ -189,8 +199,8 @@ class RawDevice:
         self.take_answer(op, answer, encoded)
         return answer
 
-    async def _over_http(self, op: str, encoded: bytes) -> bytes | SixinError | None:
-        server = self._servers.any_ready()
+    async def _over_http(self, op: str, encoded: bytes, token: str) -> bytes | SixinError | None:
+        server = self.servers.any_ready()
         if server is None or server.node is None or self.chance.random() < self.faults.breaks:
             return None
         answered: asyncio.Future[bytes | SixinError] = asyncio.get_running_loop().create_future()
@@ -200,7 +210,12 @@ class RawDevice:
             if not answered.done() and not lost:
                 answered.set_result(answer)
 
-        actor = Actor(self.person.uid, self.name)  # type: ignore[arg-type]
-        inside(server.process, server.node.dispatch.begin, actor, op, encoded, reply)
+        node = server.node
+        try:
+            identity = node.tokens.check(token, now_s=node.clock_ms() / 1_000)
+        except Unauthenticated as error:
+            return error
+        actor = Actor(identity.uid, identity.device_id or "")
+        inside(server.process, node.dispatch.begin, actor, op, encoded, reply)
         await asyncio.wait({answered}, timeout=PATIENCE_S)
         return answered.result() if answered.done() else None

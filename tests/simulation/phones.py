@@ -142,6 +142,7 @@ class Phone:
         self._faults = faults
         self._sizes = Sizes(far_behind=max(4, page * 2), newest=min(page, 50), changes=page, contacts=page)
         self._flash = Flash()
+        self._flash.adopt(person.uid, name)  # somebody has signed in on it before
         self._client: Client | None = None
         self._process = Process(name)
         self._link: Link | None = None
@@ -157,7 +158,7 @@ class Phone:
             raise LinkLost("Nobody is there.")
         process, node = server.process, server.node
         channel = LinkChannel(
-            Tap(self._recorder, self.person.uid, self.name),
+            Tap(self._recorder, self._servers.logins, self.person.uid, self.name),
             lambda device: Link(self._chance, self._faults, process, device),
         )
         if not channel.link.connect(node.websocket):
@@ -177,11 +178,10 @@ class Phone:
             return
         self._flash.let_go()
         self._process = Process(self.name)
-        token = self._servers.token(self.person.uid, self.name)
         seed = self._chance.getrandbits(32)
         self._client = Client(
             self,
-            token,
+            lambda: self._servers.logins.token(self.person.uid, self.name),
             store=self._flash,
             device_id=self.name,
             clock=self.clock,

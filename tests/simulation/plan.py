@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tests.simulation.limits import Limits, choose
 
-Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "crash", "crash_soon", "stop", "clock"]
+Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "revoke", "crash", "crash_soon", "stop", "clock"]
 
 OPERATIONS: dict[str, int] = {
     "send": 40,
@@ -132,6 +132,8 @@ def _actions(chance: Random, plan: Plan, operations: int, level: float) -> Itera
             yield Action(at_s, "year", 0)
         if chance.random() < 0.01 * level:
             yield Action(at_s, "reboot", chance.randrange(plan.devices), amount=chance.randrange(2))
+        if chance.random() < 0.003:
+            yield Action(at_s, "revoke", chance.randrange(plan.users))
         if chance.random() < 0.015 * level:
             yield _misfortune(chance, plan, at_s)
 

@@ -17,14 +17,15 @@ from sixin.verify.history import Call, CutOff, History, Mark, Queued, StoredCont
 class Asked:
     """A call whose answer has not come."""
 
-    __slots__ = ("body", "device", "op", "start", "uid")
+    __slots__ = ("body", "device", "op", "start", "token", "uid")
 
-    def __init__(self, start: int, uid: int, device: str, op: str, body: bytes) -> None:
+    def __init__(self, start: int, uid: int, device: str, op: str, body: bytes, token: str) -> None:
         self.start = start
         self.uid = uid
         self.device = device
         self.op = op
         self.body = body
+        self.token = token
 
 
 class Recorder:
@@ -40,10 +41,10 @@ class Recorder:
         self._order += 1
         return self._order
 
-    def asked(self, uid: int, device: str, op: str, body: bytes) -> Asked:
+    def asked(self, uid: int, device: str, op: str, body: bytes, token: str) -> Asked:
         """A device asks."""
         self.calls += 1
-        return Asked(self.now(), uid, device, op, body)
+        return Asked(self.now(), uid, device, op, body, token)
 
     def answered(self, asked: Asked, answer: bytes | Raw) -> None:
         """It is answered."""
@@ -60,12 +61,12 @@ class Recorder:
 
     def _close(self, asked: Asked, end: int | None, answer: Raw | None = None, error: ErrorView | None = None) -> None:
         self.history.events.append(
-            Call(asked.start, str(asked.uid), asked.device, asked.op, Raw(asked.body), end, answer, error)
+            Call(asked.start, str(asked.uid), asked.device, asked.op, Raw(asked.body), end, answer, error, asked.token)
         )
 
-    def told(self, uid: int, device: str, notice: bytes) -> None:
+    def told(self, uid: int, device: str, notice: bytes, token: str) -> None:
         """A device is told something."""
-        self.history.events.append(Told(self.now(), str(uid), device, Raw(notice)))
+        self.history.events.append(Told(self.now(), str(uid), device, Raw(notice), token))
 
     def queued(self, uid: int, device: str, session_id: str, content: bytes) -> None:
         """A device promises to deliver something."""
@@ -75,9 +76,9 @@ class Recorder:
         """Something happened."""
         self.history.events.append(Mark(self.now(), what, who, detail))  # type: ignore[arg-type]
 
-    def cut_off(self, uid: int, device: str = "", session_id: str = "") -> None:
-        """Nothing may be delivered from here on."""
-        self.history.events.append(CutOff(self.now(), str(uid), device, session_id))
+    def cut_off(self, uid: int, token: str) -> None:
+        """Nothing may be delivered to this login from here on."""
+        self.history.events.append(CutOff(self.now(), str(uid), token=token))
 
     def take_end(self, rows: MemoryStore, uids: Iterable[int], sessions: Iterable[str]) -> None:
         """What the server holds at the end: the rows themselves, not what some page of them would show."""

@@ -6,6 +6,9 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
 
+from sixin.core.commands import RevokeTokens
+from sixin.core.ids import Uid
+from sixin.core.limits import REVOCATIONS_POLL_S, STORE_TIMEOUT_S
 from sixin.server.app import Node
 from sixin.server.auth import Tokens
 from sixin.server.bus.local import LocalBus
@@ -14,11 +17,17 @@ from sixin.server.store.base import Store
 from tests.simulation.bus import SimulatedBus, Wire
 from tests.simulation.disk import Disk, SimulatedStore
 from tests.simulation.limits import Limits, tighten
+from tests.simulation.logins import Logins
 from tests.simulation.loop import Process, SimulatedLoop, inside
 from tests.simulation.recorder import Recorder
 
 BORN_MS = 1_780_000_000_000
 """When the world begins: the middle of 2026."""
+
+ALONE_BOUND_S = 1.0
+SHARED_BOUND_S = 3 * (REVOCATIONS_POLL_S + STORE_TIMEOUT_S) + 5
+"""How long a revoked login may still be served here: a node alone knows at once, others look every few seconds, and
+have to be able to read."""
 
 Sabotage = Callable[[Node], None]
 """Something done to every node as it starts: how a mutation makes a correct system wrong."""
@@ -59,7 +68,7 @@ class Servers:
         self.wire = wire
         self.recorder = recorder
         self.settings = settings
-        self.tokens = Tokens(settings.secret)
+        self.logins = Logins(Tokens(settings.secret), BORN_MS // 1_000)
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
@@ -75,11 +84,6 @@ class Servers:
     def now_ms(self, server: Server) -> int:
         """The time a node believes it is."""
         return self.true_ms() + server.skew_ms
-
-    def token(self, uid: int, device: str) -> str:
-        """A token that outlives the run."""
-        now_s = BORN_MS / 1_000
-        return self.tokens.mint(uid, now_s=now_s, ttl_s=25 * 366 * 86_400, device_id=device)  # type: ignore[arg-type]
 
     async def start_all(self) -> None:
         """Bring every node up."""
@@ -110,7 +114,13 @@ class Servers:
     def _make(self, server: Server, alone: bool) -> Node:
         store = self._wrap(SimulatedStore(self.disk, owned=alone))
         bus = LocalBus() if alone else SimulatedBus(self.wire)
-        node = Node(self.settings, store=store, bus=bus, tokens=self.tokens, clock_ms=lambda: self.now_ms(server))
+        node = Node(
+            self.settings,
+            store=store,
+            bus=bus,
+            tokens=Tokens(self.settings.secret),
+            clock_ms=lambda: self.now_ms(server),
+        )
         tighten(node, self._limits)
         return node
 
@@ -134,6 +144,22 @@ class Servers:
         await asyncio.wait({stopping}, timeout=60)
         self.recorder.mark("node_stopped", server.name)
         server.process.kill()
+
+    async def revoke(self, uid: int) -> None:
+        """The application believes none of a user's tokens any more."""
+        server = self.any_ready()
+        if server is None or server.node is None or server.skew_ms < 0:
+            # By the clock of the node that is asked: one that is behind cannot know of what was issued since.
+            return
+        command = RevokeTokens(Uid(uid), self.now_ms(server) // 1_000 + 1)
+        change = inside(server.process, self.loop.create_task, server.node.writer.change(command))
+        await asyncio.wait({change}, timeout=60)
+        if not change.done() or change.exception() is not None:
+            return
+        answer = change.result().answer
+        for login in self.logins.revoked(uid, answer.tokens_from_s):
+            bound_s = ALONE_BOUND_S if len(self.servers) == 1 else SHARED_BOUND_S
+            self.loop.call_later(bound_s, self.recorder.cut_off, uid, login, context=Context())
 
     def any_ready(self) -> Server | None:
         """A node that a load balancer would choose."""

@@ -5,6 +5,7 @@ from msgspec import Raw
 
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode
+from tests.simulation.logins import Logins
 from tests.simulation.recorder import Asked, Recorder
 
 
@@ -23,8 +24,10 @@ class _Reply(msgspec.Struct):
 class Tap:
     """Listens to one connection of one device."""
 
-    def __init__(self, recorder: Recorder, uid: int, device: str) -> None:
+    def __init__(self, recorder: Recorder, logins: Logins, uid: int, device: str) -> None:
         self._recorder = recorder
+        self._logins = logins
+        self._login = ""
         self._uid = uid
         self._device = device
         self._waiting: dict[int, Asked] = {}
@@ -32,15 +35,18 @@ class Tap:
     def sent(self, frame: bytes) -> None:
         """The device sends a frame."""
         request = msgspec.json.decode(frame, type=_Request)
-        # A hello carries a token, which is nobody's business.
-        body = b"{}" if request.op == "hello" else bytes(request.body)
-        self._waiting[request.id] = self._recorder.asked(self._uid, self._device, request.op, body)
+        body = bytes(request.body)
+        if request.op == "hello":
+            # It carries the token, which is nobody's business: the history has its name.
+            self._login = self._logins.name_of(msgspec.json.decode(body)["token"])
+            body = b"{}"
+        self._waiting[request.id] = self._recorder.asked(self._uid, self._device, request.op, body, self._login)
 
     def arrived(self, frame: bytes) -> tuple[int, Asked, bytes | None] | None:
         """A frame reaches the device. For an answer: its number, what was asked, and the answer if it is no refusal."""
         if frame.startswith(b'{"notice"'):
             if not frame.startswith(b'{"notice":"bye"'):
-                self._recorder.told(self._uid, self._device, frame)
+                self._recorder.told(self._uid, self._device, frame, self._login)
             return None
         reply = msgspec.json.decode(frame, type=_Reply)
         asked = self._waiting.pop(reply.id or 0, None)

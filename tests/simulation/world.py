@@ -146,7 +146,7 @@ class World:
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock", "year"):
+        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke"):
             await self._befall(action)
             return
         who = action.who % (len(self.raw) + len(self.phones))
@@ -185,6 +185,8 @@ class World:
             self.servers.crash_within(server, int(action.amount))
         elif action.kind == "stop":
             await self.servers.stop(server)
+        elif action.kind == "revoke":
+            await self.servers.revoke(self.people[action.who % len(self.people)].uid)
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000
@@ -199,6 +201,12 @@ class World:
             _clear(faults)
         await self.servers.settle()
         await asyncio.sleep(120)
+        # A last word of everybody: whoever should not hear it, does not; whoever should, has to.
+        for device in self.raw:
+            await device.connect()
+            asked = errand(Random(f"last {device.name}"), device, "send", self.plan.page)
+            if asked is not None:
+                await device.ask(*asked)
         # One after the other, and again: what one still had to say is news for the others.
         for _ in range(2):
             for phone in self.phones:

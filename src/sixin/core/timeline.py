@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from sixin.core.contact import Contact
-from sixin.core.limits import PAGE_BYTES_MAX, TAIL_ROWS_MAX
+from sixin.core.limits import CONTACT_TAIL_ROWS_MAX, PAGE_BYTES_MAX, TAIL_ROWS_MAX
 from sixin.core.message import Message
 
 
@@ -107,10 +107,11 @@ R = TypeVar("R", bound=_Versioned)
 class Tail(Generic[R]):
     """The newest rows of one timeline: every row whose version lies in `first … last`, by version."""
 
-    __slots__ = ("_key", "_rows", "first", "last")
+    __slots__ = ("_key", "_rows", "_rows_max", "first", "last")
 
-    def __init__(self, last: int, key: Callable[[R], Hashable]) -> None:
+    def __init__(self, last: int, key: Callable[[R], Hashable], rows_max: int = TAIL_ROWS_MAX) -> None:
         """An empty tail of a timeline at version `last`; `key` tells one row from another."""
+        self._rows_max = rows_max
         self.first = last + 1
         self.last = last
         self._key = key
@@ -123,7 +124,7 @@ class Tail(Generic[R]):
         self._rows.pop(self._key(row), None)  # a row that changes again moves to the end
         self._rows[self._key(row)] = row
         self.last = row.version_id
-        if len(self._rows) > TAIL_ROWS_MAX:
+        if len(self._rows) > self._rows_max:
             oldest = next(iter(self._rows))
             self.first = self._rows.pop(oldest).version_id + 1
         return True
@@ -159,7 +160,7 @@ def message_tail(last: int) -> Tail[Message]:
 
 def contact_tail(last: int) -> Tail[Contact]:
     """A tail of a user's contacts."""
-    return Tail(last, lambda contact: contact.session_id)
+    return Tail(last, lambda contact: contact.session_id, CONTACT_TAIL_ROWS_MAX)
 
 
 def newest_of(

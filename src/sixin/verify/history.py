@@ -28,7 +28,8 @@ class Call(Struct, frozen=True, gc=False, omit_defaults=True, tag="call"):
     """When the answer arrived."""
     answer: Raw | None = None
     error: ErrorView | None = None
-    node: str = ""
+    token: str = ""
+    """Which login of the user, by any name: never the token itself."""
 
 
 class Told(Struct, frozen=True, gc=False, omit_defaults=True, tag="told"):
@@ -38,7 +39,7 @@ class Told(Struct, frozen=True, gc=False, omit_defaults=True, tag="told"):
     uid: UidText
     device: str
     notice: Raw
-    node: str = ""
+    token: str = ""
 
 
 class Mark(Struct, frozen=True, gc=False, omit_defaults=True, tag="mark"):
@@ -71,6 +72,8 @@ class CutOff(Struct, frozen=True, gc=False, omit_defaults=True, tag="cut_off"):
     """One device; every device of the user where it is empty."""
     session_id: str = ""
     """One session; every session where it is empty."""
+    token: str = ""
+    """One login; every login where it is empty."""
 
 
 class Queued(Struct, frozen=True, gc=False, omit_defaults=True, tag="queued"):

@@ -1,4 +1,4 @@
-"""The copy in one SQLite file: WAL, one process at a time, and what was taken back overwritten with zeros."""
+"""The copy in one SQLite file: WAL, one process at a time; once closed, it holds nothing of what was taken back."""
 
 import contextlib
 import sqlite3
@@ -58,6 +58,7 @@ class SqliteStore(Store):
         self._path = Path(path)
         self._connection: sqlite3.Connection | None = None
         self._durable: bool | None = None
+        self._to_wipe = 0
 
     def open(self) -> State:
         """Take the file."""
@@ -105,7 +106,8 @@ class SqliteStore(Store):
             )
 
     def _state(self) -> State:
-        uid, device_id, contact_version, last_seq_id = self._open_connection.execute(_SQL["owner"]).fetchone()
+        row = self._open_connection.execute(_SQL["owner"]).fetchone()
+        uid, device_id, contact_version, last_seq_id, self._to_wipe = row
         return State(
             uid=uid,
             device_id=device_id,
@@ -149,6 +151,10 @@ class SqliteStore(Store):
                 run("drop_entry", number=number)
             if writes.last_seq_id is not None:
                 run("set_last_seq_id", last_seq_id=writes.last_seq_id)
+            to_wipe = int(self._to_wipe or _takes_back(writes, applied))
+            if to_wipe != self._to_wipe:
+                run("set_to_wipe", to_wipe=to_wipe)
+        self._to_wipe = to_wipe
         return applied
 
     def _put(self, run: "_Run", message: Message, applied: Applied) -> None:
@@ -187,10 +193,21 @@ class SqliteStore(Store):
             return None if row is None else _message(row)
 
     def close(self) -> None:
-        """Let go; the last one out empties the write-ahead log into the file, and with it what was taken back."""
+        """Let go; the last one out empties the write-ahead log into the file, and with it what was taken back.
+
+        secure_delete overwrites a row that is emptied or deleted. But a row that grows, or is put between others, makes
+        SQLite move its neighbours to other pages, and where they lay their words stay. So a file from which something
+        was taken back is written anew, which leaves the rows that are there and nothing else.
+        """
         connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        if connection is None:
+            return
+        if self._to_wipe:
+            # Where the disk has no room for it, the next time has: it stands in the file that there is something to do.
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("VACUUM")
+                connection.execute(_SQL["set_to_wipe"], {"to_wipe": 0})
+        connection.close()
 
     @property
     def _open_connection(self) -> sqlite3.Connection:
@@ -216,6 +233,24 @@ class SqliteStore(Store):
 
 
 _Run = Callable[..., sqlite3.Cursor]
+
+
+def _takes_back(writes: Writes, applied: Applied) -> bool:
+    """Whether words that are in this file, or were in a preview, are to be gone from it."""
+    return bool(
+        applied.changed
+        or writes.forget
+        or writes.hidden
+        or writes.cleared
+        or writes.gaps
+        or any(_changed_behind_preview(contact) for contact in writes.contacts)
+    )
+
+
+def _changed_behind_preview(contact: Contact) -> bool:
+    """Whether the last change of the session was not the preview's birth: then it may be the end of one before it."""
+    preview = contact.last_message
+    return preview is None or not preview.content or preview.version_id < contact.message_version
 
 
 def _message(row: tuple[Any, ...]) -> Message:

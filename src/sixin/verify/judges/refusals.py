@@ -1,5 +1,7 @@
 """Sentences 11 and 12: what may be refused, and what may no longer be delivered."""
 
+from itertools import product
+
 from sixin.verify.case import Case
 from sixin.verify.history import Call, Told, known_at
 from sixin.verify.seen import Body, members_of
@@ -66,7 +68,11 @@ def _judge_conflict(case: Case, call: Call, body: Body) -> None:
 
 
 def _judge_cut_offs(case: Case) -> None:
-    cut = {(int(off.uid), off.device, off.session_id): off.at for off in sorted(case.cut_offs, key=lambda off: -off.at)}
+    """Past a cut nothing is delivered: the earliest of each kind decides."""
+    cut: dict[_Cut, int] = {}
+    for off in case.cut_offs:
+        key = (int(off.uid), off.device, off.session_id, off.token)
+        cut[key] = min(off.at, cut.get(key, off.at))
     if not cut:
         return
     for event in case.timeline:
@@ -77,12 +83,13 @@ def _judge_cut_offs(case: Case) -> None:
             _judge_delivery(case, cut, call, known_at(call), body.session_of(int(call.uid)))
 
 
-def _judge_delivery(
-    case: Case, cut: dict[tuple[int, str, str], int], event: Told | Call, at: int, session_id: str
-) -> None:
+_Cut = tuple[int, str, str, str]
+
+
+def _judge_delivery(case: Case, cut: dict[_Cut, int], event: Told | Call, at: int, session_id: str) -> None:
     uid = int(event.uid)
     case.findings.judged[11] += 1
-    for key in ((uid, "", ""), (uid, event.device, ""), (uid, "", session_id), (uid, event.device, session_id)):
+    for key in product((uid,), ("", event.device), ("", session_id), ("", event.token)):
         if cut.get(key, at) < at:
             says = f"{event.device} of {uid} was cut off, and was still served past the bound."
             case.findings.breaks(11, "cut off", says, event)

@@ -5,10 +5,12 @@ CREATE TABLE owner (
   uid INTEGER NOT NULL,
   device_id TEXT NOT NULL,
   contact_version INTEGER NOT NULL,
-  last_seq_id INTEGER NOT NULL
+  last_seq_id INTEGER NOT NULL,
+  -- Whether words were taken back since the file was last written anew.
+  to_wipe INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO owner (one, uid, device_id, contact_version, last_seq_id) VALUES (1, 0, '', 0, 0);
+INSERT INTO owner (one, uid, device_id, contact_version, last_seq_id, to_wipe) VALUES (1, 0, '', 0, 0, 0);
 
 CREATE TABLE contacts (
   session_id TEXT PRIMARY KEY,

@@ -1,6 +1,6 @@
 -- owner --
 -- Whose this is, and its numbers.
-SELECT uid, device_id, contact_version, last_seq_id FROM owner;
+SELECT uid, device_id, contact_version, last_seq_id, to_wipe FROM owner;
 
 -- adopt --
 UPDATE owner SET uid = :uid, device_id = :device_id;
@@ -10,6 +10,9 @@ UPDATE owner SET contact_version = :contact_version;
 
 -- set_last_seq_id --
 UPDATE owner SET last_seq_id = :last_seq_id;
+
+-- set_to_wipe --
+UPDATE owner SET to_wipe = :to_wipe;
 
 -- contacts --
 SELECT row FROM contacts ORDER BY session_id;

@@ -12,12 +12,16 @@ import { compareIds } from "../../sdk/index.js";
 export const WINDOW_MAX = 300;
 const PAGE = 50;
 
+/** @typedef {{forget: boolean, rows: Map<string, Message>, gone: Set<string>}} News */
+
 export class Conversation extends EventTarget {
   #client;
   /** @type {Promise<unknown>} one step at a time */
   #steps = Promise.resolve();
   #onChanged = (/** @type {Event} */ event) => this.#changed(/** @type {CustomEvent} */ (event).detail);
   #closed = false;
+  /** @type {News | null} what came in since the last step */
+  #news = null;
 
   /**
    * @param {Client} client
@@ -89,29 +93,37 @@ export class Conversation extends EventTarget {
   }
 
   /** @param {Writes} writes */
-  #changed({ forget, messages = [], hidden = [], cleared = [], held = [] }) {
+  #changed({ forget = false, messages = [], hidden = [], cleared = [], held = [] }) {
     const ours = ({ session_id = "" }) => session_id === this.session_id;
     const rows = messages.filter(ours);
-    const gone = new Set(hidden.filter(ours).flatMap(({ msg_ids }) => msg_ids));
-    const touched = forget || rows.length || gone.size || [...cleared, ...held].some(ours);
-    if (this.state !== "ready" || !touched) return;
-    this.#step(async () => {
-      const now = new Map(rows.map((row) => [row.msg_id, row]));
-      const mark = this.#client.contact(this.session_id)?.last_del_msg_id ?? "0";
-      const kept = this.messages
-        .filter(({ msg_id }) => !forget && !gone.has(msg_id) && compareIds(msg_id, mark) > 0)
-        .map((message) => newest(message, now.get(message.msg_id)));
-      if (!this.atNewest) return this.#show(kept, this);
-      const last = kept.at(-1);
-      if (!last || !this.#endsAtTop(last)) {
-        // Cleared, or so far behind that a hole came between: begin again at the newest.
-        const { messages: page, more } = await this.#client.history(this.session_id);
-        return this.#show(page, { more, atNewest: true });
-      }
-      const all = [...kept, ...(await this.#client.newer(this.session_id, last.sort_key))];
-      const shown = all.slice(-WINDOW_MAX);
-      return this.#show(shown, { more: this.more || shown.length < all.length, atNewest: true });
-    });
+    const gone = hidden.filter(ours).flatMap(({ msg_ids }) => msg_ids);
+    if (this.state !== "ready" || !(forget || rows.length || gone.length || [...cleared, ...held].some(ours))) return;
+    // A burst of changes is one step: those that come while it waits for its turn go with it.
+    const waiting = this.#news !== null;
+    const news = (this.#news ??= { forget: false, rows: new Map(), gone: new Set() });
+    news.forget ||= forget;
+    for (const row of rows) news.rows.set(row.msg_id, newest(row, news.rows.get(row.msg_id)));
+    for (const msg_id of gone) news.gone.add(msg_id);
+    if (!waiting) this.#step(() => this.#follow());
+  }
+
+  async #follow() {
+    const { forget, rows, gone } = /** @type {News} */ (this.#news);
+    this.#news = null;
+    const mark = this.#client.contact(this.session_id)?.last_del_msg_id ?? "0";
+    const kept = this.messages
+      .filter(({ msg_id }) => !forget && !gone.has(msg_id) && compareIds(msg_id, mark) > 0)
+      .map((message) => newest(message, rows.get(message.msg_id)));
+    if (!this.atNewest) return this.#show(kept, this);
+    const last = kept.at(-1);
+    if (!last || !this.#endsAtTop(last)) {
+      // Cleared, or so far behind that a hole came between: begin again at the newest.
+      const { messages: page, more } = await this.#client.history(this.session_id);
+      return this.#show(page, { more, atNewest: true });
+    }
+    const all = [...kept, ...(await this.#client.newer(this.session_id, last.sort_key))];
+    const shown = all.slice(-WINDOW_MAX);
+    return this.#show(shown, { more: this.more || shown.length < all.length, atNewest: true });
   }
 
   /**

@@ -1,0 +1,45 @@
+"""Logins: the tokens that the application gives its users, and their names in the history."""
+
+from sixin.core.ids import Uid
+from sixin.server.auth import Tokens
+
+LIFE_S = 40 * 366 * 86_400
+"""Longer than any run, with all its years."""
+
+
+class Logins:
+    """Issues tokens. After a revocation the next ones are new, and the ones before it are dead."""
+
+    def __init__(self, tokens: Tokens, born_s: int) -> None:
+        self._tokens = tokens
+        self._born_s = born_s
+        self._names: dict[str, str] = {}
+        self._issued: dict[tuple[int, str], str] = {}
+        self._from_s: dict[int, int] = {}
+        self._generations: dict[int, int] = {}
+
+    def token(self, uid: int, device: str) -> str:
+        """The token that a device gets now: the same again, until its user's tokens are revoked."""
+        token = self._issued.get((uid, device))
+        if token is None:
+            now_s = self._from_s.get(uid, self._born_s)
+            token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=LIFE_S, device_id=device)
+            self._issued[uid, device] = token
+            self._names[token] = self.present(uid)
+        return token
+
+    def present(self, uid: int) -> str:
+        """The name of the logins a user gets now."""
+        return f"login {self._generations.get(uid, 1)}"
+
+    def name_of(self, token: str) -> str:
+        """A token's name in the history."""
+        return self._names[token]
+
+    def revoked(self, uid: int, tokens_from_s: int) -> list[str]:
+        """A user's tokens are believed from this time on only. The names of those that are dead now."""
+        generation = self._generations.get(uid, 1)
+        self._generations[uid] = generation + 1
+        self._from_s[uid] = max(tokens_from_s, self._from_s.get(uid, self._born_s))
+        self._issued = {(owner, device): token for (owner, device), token in self._issued.items() if owner != uid}
+        return [f"login {number}" for number in range(1, generation + 1)]
