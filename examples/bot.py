@@ -1,6 +1,7 @@
 """A bot that answers every text it has not read yet: `python examples/bot.py URL TOKEN`, until Ctrl-C.
 
-Of one conversation up to 500 at a time. It looks at counts and marks rather than at single events, so it also answers what came while it was not running.
+Of one conversation up to 500 at a time. It looks at counts and marks rather than at single events, so it also answers
+what came while it was not running.
 """
 
 import asyncio
