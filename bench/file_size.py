@@ -68,7 +68,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(fill(Path(folder), asked.messages, asked.sessions, "x" * asked.text))
         path = database_path(Path(folder))
-        print(f"{asked.messages} messages, {asked.sessions} sessions: {path.stat().st_size / asked.messages:.0f} B each")
+        print(
+            f"{asked.messages} messages, {asked.sessions} sessions: {path.stat().st_size / asked.messages:.0f} B each"
+        )
         for name, size in sizes(path):
             print(f"{name:32} {size / asked.messages:8.1f} B a message {size / (2 * asked.sessions):10.1f} B a contact")
 

@@ -352,6 +352,17 @@ def test_a_reader_that_sleeps_is_told_to_look_again_and_misses_nothing() -> None
     run(story())
 
 
+def test_a_reader_that_was_closed_is_told_no_more() -> None:
+    async def story() -> None:
+        async with House() as house, house.device(1001) as ann:
+            reader = ann.events()
+            reader.close()
+            await (await ann.send(1002, "unheard")).delivered()
+            assert [event async for event in reader] == []
+
+    run(story())
+
+
 def test_readers_end_with_the_client() -> None:
     async def story() -> None:
         async with House() as house:

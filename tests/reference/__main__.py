@@ -5,8 +5,9 @@ import asyncio
 import msgspec
 
 from sixin.server.gateway.reference import examples
-from tests.reference.pages import PAGES, ROOT
+from tests.reference.pages import PAGES
 from tests.reference.transcript import play
+from tests.reference.tree import ROOT
 
 TRANSCRIPT = ROOT / "src/sixin/server/gateway/reference" / examples.TRANSCRIPT_FILE
 

@@ -26,7 +26,7 @@ from sixin.client.errors import Closed, StoreFailed, StoreRefused
 from sixin.client.heads import Heads
 from sixin.client.link import Link, Token
 from sixin.client.model import State, Writes
-from sixin.client.outbox import backoff_s
+from sixin.client.outbox import pause_s
 from sixin.client.requests import Pull, PullContacts, PullHidden, PullNew, PullOld, on_wire
 from sixin.client.sender import Sender
 from sixin.client.store.base import Store
@@ -294,14 +294,13 @@ class Engine:
 
     def reader(self) -> events.Reader:
         """A new reader of what happens from now on."""
-        reader = events.Reader()
+        reader = events.Reader(left=self._leave)
         if self._ended is not None:
             reader.end(self._ended)
         self._readers[reader] = None
         return reader
 
-    def leave(self, reader: events.Reader) -> None:
-        """A reader that reads no more."""
+    def _leave(self, reader: events.Reader) -> None:
         self._readers.pop(reader, None)
 
     def tell(self, event: events.Event) -> None:
@@ -332,10 +331,3 @@ class Engine:
     def quiet(self) -> bool:
         """Whether nothing is known to be missing, and nothing waits to leave."""
         return self.link.ready and self.sync.idle and self.sender.outbox.idle
-
-
-def pause_s(error: errors.SixinError, tries: int, chance: Random) -> float:
-    """How long to wait before a refused request is made again."""
-    if isinstance(error, errors.RateLimited):
-        return error.retry_after_ms / 1_000 * (1 + chance.random())
-    return backoff_s(tries, chance)

@@ -6,6 +6,7 @@ nothing, since all of it is in the store before any event leaves.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from msgspec import Struct
 
@@ -108,10 +109,12 @@ Event = (
 class Reader:
     """One reader's events, oldest first, as an asynchronous iterator. It ends when the client is closed.
 
-    Holds at most `EVENTS_MAX`. Where one more comes, all that wait become a single `Resync`.
+    Holds at most `EVENTS_MAX`. Where one more comes, all that wait become a single `Resync`. Who stops reading before
+    the client is closed calls `close`.
     """
 
-    def __init__(self, *, events_max: int = EVENTS_MAX) -> None:
+    def __init__(self, *, left: Callable[["Reader"], None] | None = None, events_max: int = EVENTS_MAX) -> None:
+        self._left = left
         self._waiting: deque[Event] = deque()
         self._events_max = events_max
         self._ended: BaseException | None = None
@@ -127,6 +130,12 @@ class Reader:
                 return
         self._waiting.append(event)
         self._wake.set()
+
+    def close(self) -> None:
+        """Read no more."""
+        self.end(Closed())
+        if self._left is not None:
+            self._left(self)
 
     def end(self, why: BaseException) -> None:
         """No more will come. `Closed` ends the iteration; anything else is raised by it."""

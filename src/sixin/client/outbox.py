@@ -152,9 +152,7 @@ class Outbox:
 
     def pause_s(self, number: int, error: errors.SixinError, chance: Random) -> float:
         """How long an entry rests before it is sent again."""
-        if isinstance(error, errors.RateLimited):
-            return error.retry_after_ms / 1_000 * (1 + chance.random())
-        return backoff_s(self._tries.get(number, 1) - 1, chance)
+        return pause_s(error, self._tries.get(number, 1) - 1, chance)
 
     def acknowledged_by(self, message: Message, uid: int) -> Entry | None:
         """The entry that a message of the timeline is: its notice, or a pull, may come before its own answer."""
@@ -163,6 +161,13 @@ class Outbox:
             return None
         # Another content would be another device's, under the same number by accident.
         return self._entries[number] if self._entries[number].body == message.content else None
+
+
+def pause_s(error: errors.SixinError, tries: int, chance: Random) -> float:
+    """How long to wait before what was refused is asked again: what the server says, else `backoff_s`."""
+    if isinstance(error, errors.RateLimited):
+        return error.retry_after_ms / 1_000 * (1 + chance.random())
+    return backoff_s(tries, chance)
 
 
 def backoff_s(tries: int, chance: Random) -> float:
