@@ -14,11 +14,9 @@ from sixin.server.auth import Tokens
 from tests.crash.counted import Counts
 from tests.crash.crew import Member, sum_of
 from tests.crash.findings import Findings
-from tests.crash.judge_copies import Pulled, Views, judge_copies, judge_pulls
-from tests.crash.judge_files import judge_files
-from tests.crash.judge_history import judge_history
-from tests.crash.judge_journals import Witness, judge_journals, witnesses_of
-from tests.crash.judge_rows import judge_rows
+from tests.crash.judge import Evidence, files_of, judge
+from tests.crash.judge_copies import Pulled
+from tests.crash.judge_journals import witnesses_of
 from tests.crash.plan import Kill, Plan, copy_of
 from tests.crash.pulls import Stranger
 from tests.crash.rows import Rows, rows_of_file, rows_of_postgres
@@ -50,13 +48,11 @@ class Outage(Struct):
 class Outcome(Struct):
     """What a run leaves to be told."""
 
-    plan: Plan
+    evidence: Evidence
     findings: Findings
     counts: Counts
     outages: list[Outage]
     client_kills: int
-    witnesses: list[Witness]
-    rows: Rows
     talked_s: float
     """From the first word until everything had arrived."""
     settled_s: float
@@ -126,14 +122,27 @@ class Run:
             if self._server.runs:
                 await self._server.kill()
         began_s = time.monotonic()
-        findings, rows, witnesses = Findings(), await self._rows(), witnesses_of(self._plan, self._folder)
-        await asyncio.to_thread(self._judge, findings, rows, witnesses, pulled)
-        counts = sum_of([member.counts for member in self._crew])
-        judged_s = time.monotonic() - began_s
+        evidence = Evidence(
+            self._plan,
+            self._folder,
+            await self._rows(),
+            witnesses_of(self._plan, self._folder),
+            pulled,
+            self._files(),
+            self._recorded,
+        )
+        findings = await asyncio.to_thread(judge, evidence)
         return Outcome(
-            self._plan, findings, counts, self._outages, self._client_kills, witnesses, rows,
-            talked_s, settled_s, judged_s, stopped_early,
-        )  # fmt: skip
+            evidence,
+            findings,
+            self._counts,
+            self._outages,
+            self._client_kills,
+            talked_s,
+            settled_s,
+            judged_s=time.monotonic() - began_s,
+            stopped_early=stopped_early,
+        )
 
     # Talking, and dying.
 
@@ -245,21 +254,6 @@ class Run:
             return rows_of_file(self._server.database)
         return await rows_of_postgres(self._store)
 
-    def _judge(self, findings: Findings, rows: Rows, witnesses: list[Witness], pulled: list[Pulled]) -> None:
-        judge_rows(rows, findings)
-        judge_journals(witnesses, rows, findings)
-        views = Views(rows)
-        judge_copies(self._plan, self._folder, views, findings)
-        judge_pulls(pulled, views, findings)
-        judge_files(self._files(), witnesses, rows, findings)
-        if self._recorded:
-            judge_history(witnesses, self._folder, rows, findings)
-
     def _files(self) -> list[Path]:
-        """Every database on this disk, with whatever lies beside it."""
-        databases = [
-            copy_of(self._folder, device) for one in self._plan.processes if one.keeps for device in one.devices
-        ]
-        if self._store == "sqlite":
-            databases.append(self._server.database)
-        return [found for path in databases for found in sorted(path.parent.glob(f"{path.name}*"))]
+        copies = [copy_of(self._folder, device) for one in self._plan.processes if one.keeps for device in one.devices]
+        return files_of([*copies, self._server.database] if self._store == "sqlite" else copies)

@@ -11,15 +11,15 @@ from tests.crash.run import Outcome
 
 def summary(outcome: Outcome) -> str:
     """What is printed at the end."""
-    plan, counts = outcome.plan, outcome.counts
-    messages = sum(len(found) for found in outcome.rows.messages.values())
+    plan, counts = outcome.evidence.plan, outcome.counts
+    messages = sum(len(found) for found in outcome.evidence.rows.messages.values())
     people = len({device.uid for device in plan.devices})
     rows = [
         ("seed", f"{plan.seed}"),
         ("clients", f"{len(plan.devices)} devices of {people} people in {len(plan.processes)} processes"),
         ("machine", f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}"),
         ("messages", f"{messages:,} of {plan.sends:,}" + " (time ran out)" * outcome.stopped_early),
-        ("sessions", f"{len(outcome.rows.sessions):,}"),
+        ("sessions", f"{len(outcome.evidence.rows.sessions):,}"),
         ("other operations", f"{counts.other:,} done, {counts.refused:,} refused (too late, no link, nothing there)"),
         ("kills", f"{len(outcome.outages)} of the server, {outcome.client_kills} of client processes"),
         ("sends per second", f"{messages / outcome.talked_s:,.0f} over {outcome.talked_s:,.0f} s, outages included"),
@@ -47,7 +47,7 @@ def _back(outcome: Outcome) -> list[float]:
 def _first_acknowledgements(outcome: Outcome) -> list[float]:
     """From each kill to the first send that was acknowledged by the server's next life."""
     times = sorted(
-        line.at_ns for witness in outcome.witnesses for line in witness.lines if isinstance(line, Acknowledged)
+        line.at_ns for witness in outcome.evidence.witnesses for line in witness.lines if isinstance(line, Acknowledged)
     )
     found = []
     for outage in outcome.outages:
@@ -58,7 +58,9 @@ def _first_acknowledgements(outcome: Outcome) -> list[float]:
 
 
 def _left_in_outboxes(outcome: Outcome) -> int:
-    return sum(line.outbox for witness in outcome.witnesses for line in witness.lines if isinstance(line, Started))
+    return sum(
+        line.outbox for witness in outcome.evidence.witnesses for line in witness.lines if isinstance(line, Started)
+    )
 
 
 def _seconds(found: Sequence[float]) -> str:
