@@ -241,6 +241,10 @@ class NatsBus(Bus):
         if word.node == self.node:
             self._link.echoed()
             return
+        if self._routes.has_left(word.node):
+            if isinstance(word, Batch):
+                self._receive(word.told)
+            return
         self._take_word(word, now)
         self._ask(now)
 
@@ -268,7 +272,7 @@ class NatsBus(Bus):
                 self._routes.heard(word.node, now)
                 self._send_users(word.node)
             case Gone():
-                self._routes.drop(word.node)
+                self._routes.leave(word.node, now)
             case _:
                 assert_never(word)
 
