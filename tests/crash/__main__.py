@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -15,6 +16,9 @@ from tests.crash.server import ServerBroken
 from tests.crash.summary import summary
 from tests.services.postgres import PostgresServer
 from tests.services.programs import POSTGRES
+
+RECORDED_SENDS_MAX = 20_000
+"""Up to here every frame of a run is kept and given to the contract's checker as well: about a GiB of memory."""
 
 
 def main() -> int:
@@ -32,10 +36,14 @@ def main() -> int:
     )
     with ExitStack() as stack:
         store = stack.enter_context(PostgresServer(_programs())).url if args.store == "postgres" else args.store
-        run = Run(plan, folder, store=store, time_s=args.minutes * 60, say=_say)
+        run = Run(
+            plan, folder, store=store, time_s=args.minutes * 60, say=_say, recorded=args.sends <= RECORDED_SENDS_MAX
+        )
         outcome: Outcome | None = None
         try:
-            outcome = asyncio.run(run.play())
+            outcome = asyncio.run(_play(run))
+        except* asyncio.CancelledError:
+            _say("Told to stop.")
         except* (ServerBroken, ProcessBroken, Stalled) as broken:
             _say("\n".join(str(one) for one in broken.exceptions))
     _say(summary(outcome) if outcome is not None else "No verdict.")
@@ -44,6 +52,14 @@ def main() -> int:
         return 1
     shutil.rmtree(folder)
     return 0
+
+
+async def _play(run: Run) -> Outcome:
+    """Told to stop, it leaves nothing running behind."""
+    playing = asyncio.current_task()
+    assert playing is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, playing.cancel)
+    return await run.play()
 
 
 def _arguments() -> argparse.Namespace:

@@ -22,7 +22,9 @@ class ProcessBroken(Exception):
 class Member:
     """One process, through all its lives."""
 
-    def __init__(self, plan: ProcessPlan, folder: Path, url: str, tokens: dict[int, str], *, hasty: bool) -> None:
+    def __init__(
+        self, plan: ProcessPlan, folder: Path, url: str, tokens: dict[int, str], *, recorded: bool, hasty: bool
+    ) -> None:
         self.plan = plan
         self.report: Report | None = None
         self.reported_s = 0.0
@@ -36,7 +38,7 @@ class Member:
         self._down_s: float | None = None
         """How long it stays away once it was killed; None while nobody has."""
         mine = {device.uid: tokens[device.uid] for device in plan.devices}
-        self._orders.write_bytes(msgspec.json.encode(Orders(url, str(folder), mine, plan, hasty)))
+        self._orders.write_bytes(msgspec.json.encode(Orders(url, str(folder), mine, plan, recorded, hasty)))
 
     async def live(self, told: Callable[[], None]) -> None:
         """Run until it leaves, through every kill. Raises `ProcessBroken` where it ends otherwise."""

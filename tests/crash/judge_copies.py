@@ -100,7 +100,7 @@ def judge_pulls(pulled: Iterable[Pulled], views: Views, findings: Findings) -> N
             there = views.visible(one.uid, SessionId(session_id))
             where = (one.uid, session_id)
             _compare_lists("a freshly pulled message equals the database's", messages, there, where, findings)
-            hidden = {str(msg_id) for msg_id in views.rows.hidden.get((one.uid, SessionId(session_id)), set())}
+            hidden = {str(msg_id) for msg_id in views.rows.hidden.get((one.uid, SessionId(session_id)), {})}
             findings.look("freshly pulled hidden messages are the database's", one.hidden[session_id] == hidden, where)
 
 

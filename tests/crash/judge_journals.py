@@ -74,7 +74,7 @@ def _judge_operations(witness: Witness, rows: Rows, findings: Findings) -> None:
         if not isinstance(line, Done):
             continue
         contact = rows.contacts[owner][SessionId(line.session_id)]
-        gone = line.msg_id in rows.hidden.get((owner, contact.session_id), set())
+        gone = line.msg_id in rows.hidden.get((owner, contact.session_id), {})
         match line.op:
             case "recall" | "delete_all":
                 # Whichever of the two was decided first stays.

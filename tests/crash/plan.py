@@ -136,6 +136,11 @@ def copy_of(folder: Path, device: DevicePlan) -> Path:
     return folder / f"{device.device_id}.copy.db"
 
 
+def recording_of(folder: Path, device: DevicePlan) -> Path:
+    """Where its frames are written down."""
+    return folder / f"{device.device_id}.frames"
+
+
 def dump_of(folder: Path, device: DevicePlan) -> Path:
     """Where a device writes what it holds at the end."""
     return folder / f"{device.device_id}.dump"

@@ -30,7 +30,7 @@ _QUERIES: Final = {
     "contacts": f"SELECT {_CONTACT} FROM contacts ORDER BY owner, version_id",  # noqa: S608
     "sessions": "SELECT session_id, version_id, last_ordinal, last_msg_id FROM sessions",
     "users": "SELECT uid, version_id, unread_total FROM users",
-    "hidden": "SELECT owner, session_id, msg_id FROM hidden",
+    "hidden": "SELECT owner, session_id, msg_id, version_id FROM hidden",
 }
 
 
@@ -43,14 +43,15 @@ class Rows(Struct):
     """With their previews; in the order of their versions."""
     sessions: dict[SessionId, Session]
     users: dict[Uid, UserHead]
-    hidden: dict[tuple[Uid, SessionId], set[MsgId]]
+    hidden: dict[tuple[Uid, SessionId], dict[MsgId, int]]
+    """What a user deleted for himself, and the contact version at which he did."""
 
     def visible(self, owner: Uid, session_id: SessionId) -> list[Message]:
         """What a member sees of a session, by sort_key."""
         contact = self.contacts.get(owner, {}).get(session_id)
         if contact is None:
             return []
-        gone = self.hidden.get((owner, session_id), set())
+        gone = self.hidden.get((owner, session_id), {})
         return [
             message
             for message in self.messages.get(session_id, [])
@@ -79,7 +80,7 @@ async def rows_of_postgres(url: str) -> Rows:
 
 
 def _rows(found: dict[str, Sequence[tuple[Any, ...]]]) -> Rows:
-    rows = Rows(defaultdict(list), defaultdict(dict), {}, {}, defaultdict(set))
+    rows = Rows(defaultdict(list), defaultdict(dict), {}, {}, defaultdict(dict))
     by_id: dict[int, Message] = {}
     for row in found["messages"]:
         message = Message(*row)
@@ -89,8 +90,8 @@ def _rows(found: dict[str, Sequence[tuple[Any, ...]]]) -> Rows:
         rows.contacts[contact.owner][contact.session_id] = contact
     rows.sessions = {session.session_id: session for session in (Session(*row) for row in found["sessions"])}
     rows.users = {head.uid: head for head in (UserHead(*row) for row in found["users"])}
-    for owner, session_id, msg_id in found["hidden"]:
-        rows.hidden[owner, session_id].add(msg_id)
+    for owner, session_id, msg_id, version_id in found["hidden"]:
+        rows.hidden[owner, session_id][msg_id] = version_id
     return rows
 
 

@@ -16,6 +16,7 @@ from tests.crash.crew import Member, sum_of
 from tests.crash.findings import Findings
 from tests.crash.judge_copies import Pulled, Views, judge_copies, judge_pulls
 from tests.crash.judge_files import judge_files
+from tests.crash.judge_history import judge_history
 from tests.crash.judge_journals import Witness, judge_journals, witnesses_of
 from tests.crash.judge_rows import judge_rows
 from tests.crash.plan import Kill, Plan, copy_of
@@ -75,21 +76,25 @@ class Run:
         store: str,
         time_s: float,
         say: Callable[[str], None],
+        recorded: bool,
         hasty: bool = False,
     ) -> None:
-        """`store`: as `sixin serve` takes it. `hasty`: clients come back at once, where a run has no time to wait."""
+        """`store`: as `sixin serve` takes it. `recorded`: every frame is kept and judged too, which takes memory.
+        `hasty`: clients come back at once, where a run has no time to wait for them."""
         self._plan = plan
         self._folder = folder
         self._store = store
         self._time_s = time_s
         self._say = say
+        self._recorded = recorded
         self._server = ServerProcess(folder, store)
         tokens = Tokens(SECRET)
         self._tokens = {
             device.uid: tokens.mint(Uid(device.uid), now_s=time.time(), ttl_s=86_400) for device in plan.devices
         }
         self._crew = [
-            Member(process, folder, self._server.url, self._tokens, hasty=hasty) for process in plan.processes
+            Member(process, folder, self._server.url, self._tokens, recorded=recorded, hasty=hasty)
+            for process in plan.processes
         ]
         self._outages: list[Outage] = []
         self._client_kills = 0
@@ -247,6 +252,8 @@ class Run:
         judge_copies(self._plan, self._folder, views, findings)
         judge_pulls(pulled, views, findings)
         judge_files(self._files(), witnesses, rows, findings)
+        if self._recorded:
+            judge_history(witnesses, self._folder, rows, findings)
 
     def _files(self) -> list[Path]:
         """Every database on this disk, with whatever lies beside it."""

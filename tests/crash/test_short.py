@@ -12,9 +12,12 @@ from tests.crash.summary import summary
 @pytest.mark.timeout(180)
 async def test_nothing_acknowledged_is_lost_or_doubled_when_everything_is_killed(tmp_path: Path) -> None:
     plan = make_plan(seed=11, clients=20, sends=2_000, kills=3, client_kills=1, processes=2, stores="mixed")
-    outcome = await Run(plan, tmp_path, store="sqlite", time_s=120, say=print, hasty=True).play()
+    outcome = await Run(plan, tmp_path, store="sqlite", time_s=120, say=print, recorded=True, hasty=True).play()
 
     assert outcome.findings.ok, summary(outcome)
     assert len(outcome.outages) == 3
     assert outcome.client_kills == 1
-    assert outcome.findings.looked_at["stored once by its text"] == 2_000
+    # One more for each text that a kill met between the outbox and the journal.
+    assert 2_000 <= outcome.findings.looked_at["stored once by its text"] <= 2_010
+    judged = [outcome.findings.looked_at[f"sentence {nth} of the contract, by sixin.verify"] for nth in range(1, 11)]
+    assert all(judged), judged

@@ -18,7 +18,8 @@ from sixin.client import Client, LocalCopy, connect
 from tests.crash.counted import CountedTransport, Counts
 from tests.crash.journal import Journal
 from tests.crash.person import Person
-from tests.crash.plan import DevicePlan, ProcessPlan, copy_of, dump_of, journal_of
+from tests.crash.plan import DevicePlan, ProcessPlan, copy_of, dump_of, journal_of, recording_of
+from tests.crash.recording import Recording
 
 try:
     from uvloop import new_event_loop
@@ -37,6 +38,8 @@ class Orders(Struct, frozen=True):
     folder: str
     tokens: dict[int, str]
     plan: ProcessPlan
+    recorded: bool
+    """Whether every frame is written down."""
     hasty: bool
     """Whether clients come back at once, and not by and by: for a run too short to wait for them."""
 
@@ -107,8 +110,9 @@ class Worker:
     @asynccontextmanager
     async def _device(self, plan: DevicePlan) -> AsyncIterator[tuple[Person, Client]]:
         folder = Path(self._orders.folder)
+        recording = Recording(recording_of(folder, plan)) if self._orders.recorded else None
         client = connect(
-            CountedTransport(self._orders.url, self._counts),
+            CountedTransport(self._orders.url, self._counts, recording),
             self._orders.tokens[plan.uid],
             store=copy_of(folder, plan) if self._orders.plan.keeps else None,
             device_id=plan.device_id,

@@ -1,45 +1,31 @@
-"""`sixin serve` as a process, for programs that talk to it from outside."""
+"""`sixin serve` as an operator runs it, for programs that talk to it from outside."""
 
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from typing import Final
 
-from tests.services.server import Server
+from tests.services.sixin import SixinServer
 
 SECRET: Final = "the-secret-of-the-examples-0123456789"
 
 
-class SixinServer(Server):
-    """One node on SQLite, on a port of its own."""
+class ServingSixin(SixinServer):
+    """One node on SQLite with a secret that is known, on a port of its own."""
 
     def __init__(self, *, origins: str = "") -> None:
-        super().__init__("examples")
+        super().__init__()
         self._origins = origins
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
     def token(self, uid: int) -> str:
-        """A token as `sixin token` prints it."""
-        printed = subprocess.run(
-            [*_sixin("token", str(uid)), "--secret", SECRET], capture_output=True, text=True, timeout=30, check=True
-        )
-        return printed.stdout.strip()
+        """What `sixin token` prints."""
+        command = [*_sixin("token", str(uid)), "--secret", SECRET]
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
 
     def _launch(self) -> subprocess.Popen[bytes]:
         flags = ["--port", str(self.port), "--data", str(self.folder / "data"), "--secret", SECRET]
         with self.log_file.open("ab") as log:
-            return subprocess.Popen([*_sixin("serve"), *flags, "--origins", self._origins], stdout=log, stderr=log)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1):  # noqa: S310 - its own server
-                return True
-        except (OSError, urllib.error.URLError):
-            return False
+            command = [*_sixin("serve"), *flags, "--origins", self._origins]
+            return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _sixin(*arguments: str) -> list[str]:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 import sixin
 from sixin.client import Client
-from tests.examples.sixin_server import SECRET, SixinServer
+from tests.examples.sixin_server import SECRET, ServingSixin
 from tests.services.server import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -25,9 +25,9 @@ ANN, BOB = 1001, 1002
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[SixinServer]:
+def server() -> Iterator[ServingSixin]:
     """Shared by this module: each example keeps to users of its own."""
-    with SixinServer() as server:
+    with ServingSixin() as server:
         yield server
 
 
@@ -49,7 +49,7 @@ async def until_says(me: Client, peer: int, words: str) -> None:
             await anext(heard)
 
 
-def test_hello_is_said_heard_counted_and_read(server: SixinServer, tmp_path: Path) -> None:
+def test_hello_is_said_heard_counted_and_read(server: ServingSixin, tmp_path: Path) -> None:
     printed = run("hello.py", server.url, server.token(ANN), server.token(BOB), cwd=tmp_path)
     assert printed.splitlines() == [
         "1001 says: 你好，Bob!",
@@ -60,7 +60,7 @@ def test_hello_is_said_heard_counted_and_read(server: SixinServer, tmp_path: Pat
     assert (tmp_path / "ann.db").exists()
 
 
-def test_what_was_written_in_a_tunnel_arrives_and_can_be_taken_back(server: SixinServer, tmp_path: Path) -> None:
+def test_what_was_written_in_a_tunnel_arrives_and_can_be_taken_back(server: ServingSixin, tmp_path: Path) -> None:
     printed = run("offline.py", server.url, server.token(1003), BOB, cwd=tmp_path)
     assert printed.splitlines() == [
         "waiting: ['send', 'send']",
@@ -69,7 +69,7 @@ def test_what_was_written_in_a_tunnel_arrives_and_can_be_taken_back(server: Sixi
     ]
 
 
-def test_history_goes_back_to_the_beginning(server: SixinServer, tmp_path: Path) -> None:
+def test_history_goes_back_to_the_beginning(server: ServingSixin, tmp_path: Path) -> None:
     async def talk() -> None:
         async with sixin.connect(server.url, server.token(1004)) as me, asyncio.timeout(DEADLINE_S):
             for nth in range(1, 46):
@@ -81,17 +81,17 @@ def test_history_goes_back_to_the_beginning(server: SixinServer, tmp_path: Path)
     assert printed.splitlines() == [f"{nth} 1004 line {nth}" for nth in range(45, 0, -1)]
 
 
-def test_a_retry_over_http_is_one_message(server: SixinServer, tmp_path: Path) -> None:
+def test_a_retry_over_http_is_one_message(server: ServingSixin, tmp_path: Path) -> None:
     printed = run("http_send.py", server.url, server.token(1005), BOB, 4711, cwd=tmp_path)
     assert printed == "said once: True, as number 1\n"
 
 
-def test_a_token_that_an_application_made_opens_the_door(server: SixinServer, tmp_path: Path) -> None:
+def test_a_token_that_an_application_made_opens_the_door(server: ServingSixin, tmp_path: Path) -> None:
     token = run("mint_token.py", 1006, cwd=tmp_path, SIXIN_SECRET=SECRET).strip()
     assert run("http_send.py", server.url, token, BOB, 1, cwd=tmp_path) == "said once: True, as number 1\n"
 
 
-async def test_the_bot_answers_now_and_what_came_while_it_was_away(server: SixinServer, tmp_path: Path) -> None:
+async def test_the_bot_answers_now_and_what_came_while_it_was_away(server: ServingSixin, tmp_path: Path) -> None:
     async with sixin.connect(server.url, server.token(1007)) as me:
         await (await me.send(2000, "are you there?")).delivered()
         for words in ("are you there?", "and now?"):
@@ -111,7 +111,7 @@ async def test_the_bot_answers_now_and_what_came_while_it_was_away(server: Sixin
 
 
 @asynccontextmanager
-async def bot(server: SixinServer, cwd: Path) -> AsyncIterator[None]:
+async def bot(server: ServingSixin, cwd: Path) -> AsyncIterator[None]:
     """The bot, while it runs; then ended as its owner ends it."""
     token = await asyncio.to_thread(server.token, 2000)
     process = await asyncio.create_subprocess_exec(
@@ -135,7 +135,7 @@ async def test_the_page_talks_in_a_real_browser(chromium: Path, tmp_path: Path) 
     (site / "chat.js").write_text(f"{(EXAMPLES / 'chat.js').read_text('utf-8')}\n{TYPES_SOMETHING}", "utf-8")
     shutil.copytree(ROOT / "src/sixin/web/sdk", site / "sdk")
     port = free_port()
-    with SixinServer(origins=f"http://127.0.0.1:{port}") as server:
+    with ServingSixin(origins=f"http://127.0.0.1:{port}") as server:
         async with sixin.connect(server.url, server.token(BOB)) as bob, site_at(port, site) as says:
             await (await bob.send(ANN, "hello, page")).delivered()
             address = f"http://127.0.0.1:{port}/chat.html#url={server.url}&token={server.token(ANN)}&to={BOB}"

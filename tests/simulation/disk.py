@@ -23,6 +23,7 @@ from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
 from sixin.server.store.base import Changes, Collided, Store, StoreRefused, Transaction
 from sixin.server.store.memory import MemoryStore
 from tests.simulation.loop import PROCESS, Process, sleep_at_most
+from tests.simulation.rows import SqliteRows
 
 
 @dataclass
@@ -42,10 +43,10 @@ class DiskFaults:
 class Disk:
     """The rows that survive, and the locks on them."""
 
-    def __init__(self, chance: Random, faults: DiskFaults) -> None:
+    def __init__(self, chance: Random, faults: DiskFaults, rows: MemoryStore) -> None:
         self.chance = chance
         self.faults = faults
-        self.rows = MemoryStore()
+        self.rows = rows
         self.lock = Lock()
         self.owner: Process | None = None
         self.failed_syncs = 0
@@ -53,6 +54,11 @@ class Disk:
     def write(self, changes: Changes) -> None:
         """Make it durable and visible."""
         self.rows.write(changes)
+
+    def reopen(self) -> None:
+        """Another process takes it: whatever the one before remembered beside the rows is gone."""
+        if isinstance(self.rows, SqliteRows):
+            self.rows.reopen()
 
     def maybe(self, probability: float) -> bool:
         """Whether a fault happens now."""
@@ -74,6 +80,7 @@ class SimulatedStore(Store):
         if self.owned and owner is not None and owner.alive and owner is not PROCESS.get():
             raise StoreRefused("Another process has this file.")
         self._disk.owner = PROCESS.get() if self.owned else None
+        self._disk.reopen()
         self._open = True
 
     async def close(self) -> None:
@@ -266,6 +273,9 @@ class Written:
     def settle(self) -> None:
         """It ended without a sync that returned: or its process died before: it is there or not, and
         stays so."""
-        if self._changes is not None and self._disk.chance.random() < 0.5:
+        if self._changes is None:
+            return
+        if self._disk.chance.random() < 0.5:
             self.synced()
         self._changes = None
+        self._disk.reopen()  # whoever does not know what he wrote starts anew from what is there

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from random import Random
 from types import ModuleType
 
-from sixin.client import outbox, sync
+from sixin.client import outbox, seq, sync
 from sixin.core import timeline
 from sixin.server import cache
 from sixin.server.app import Node
@@ -19,7 +19,7 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "PAGE_BYTES_MAX": (timeline, [60, 200]),
     "CACHED_CONTENT_BYTES_MAX": (cache, [50]),
     "CACHED_HEADS_MAX": (cache, [1, 2]),
-    "KEPT_CONTACTS_MAX": (writer, [1, 3]),
+    "KEPT_CONTACTS_MAX": (writer, [0]),  # nothing: what is dropped first of several is decided by their hashes
     "KEPT_CONTENT_BYTES_MAX": (writer, [0, 40]),
     "NOTICE_BYTES_MAX": (encoded, [0, 40]),
     "CONNECTIONS_PER_USER_MAX": (hub, [4]),  # not below the devices of a user here
@@ -29,6 +29,7 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "PAGE_HIDDEN_MAX": (pulls, [4]),  # not below what one delete names here
     "PULLS_IN_FLIGHT_MAX": (sync, [1]),
     "ENTRIES_IN_FLIGHT_MAX": (outbox, [1]),
+    "CHANCE_BITS": (seq, [0]),  # two devices of a user draw the same seq_id
 }
 
 OF_NODES: dict[str, list[int]] = {

@@ -67,7 +67,9 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
     return msgspec.structs.replace(
         plan,
         users=min(plan.users, 3),
+        first_uid=1_000,
         nodes=mutation.nodes,
+        engine="memory",
         cache=mutation.cache,
         faults=mutation.faults,
         raw_devices=mutation.devices,

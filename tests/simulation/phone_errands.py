@@ -97,7 +97,7 @@ async def _label(chance: Random, phone: Phone, client: Client, session_id: str) 
 
 async def _look(chance: Random, phone: Phone, client: Client, session_id: str) -> None:
     """Look at the newest page."""
-    await client.history(session_id, limit=chance.choice([1, 3, 20]))
+    phone.shows(session_id, await client.history(session_id, limit=chance.choice([1, 3, 20])))
 
 
 async def _scroll(chance: Random, phone: Phone, client: Client, session_id: str) -> None:
@@ -108,6 +108,7 @@ async def _scroll(chance: Random, phone: Phone, client: Client, session_id: str)
         before = chance.randint(0, contact.message_version + 1) if contact is not None else None
     for _ in range(chance.randint(1, 5)):
         page = await client.history(session_id, before=before, limit=chance.choice([1, 3, 20]))
+        phone.shows(session_id, page)
         if not page.more or page.before is None:
             return
         before = page.before

@@ -10,6 +10,7 @@ from msgspec import Raw
 from sixin.client.client import Client
 from sixin.client.clock import Clock
 from sixin.client.errors import Closed, Offline, OutboxFull
+from sixin.client.history import Page
 from sixin.client.model import Applied, Writes
 from sixin.client.store.memory import MemoryStore
 from sixin.client.sync import Sizes
@@ -237,6 +238,10 @@ class Phone:
     def queued(self, session_id: str, content: bytes) -> None:
         """The app said that it keeps a message until it is delivered."""
         self._recorder.queued(self.person.uid, self.name, session_id, content)
+
+    def shows(self, session_id: str, page: Page) -> None:
+        """The app shows a page of history."""
+        self._recorder.shown(self.person.uid, self.name, session_id, page)
 
     # Its end.
 

@@ -66,11 +66,14 @@ class Plan(Struct, frozen=True):
     luck: int
     """Seeds the luck of the world: another one is another run of the same actions."""
     users: int
+    first_uid: int
     raw_devices: int
     """Of each user."""
     sdk_devices: int
     """Of each user."""
     nodes: int
+    engine: Literal["memory", "sqlite"]
+    """Whose rows lie on the disk."""
     shuffled: bool
     cache: bool
     throttled: bool
@@ -99,9 +102,11 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
         seed=seed,
         luck=seed,
         users=users,
+        first_uid=chance.choice([1_000, 1_000, 2**53 - 2, 2**63 - 10]),
         raw_devices=raw,
         sdk_devices=sdk,
         nodes=nodes,
+        engine="sqlite" if nodes == 1 and chance.random() < 0.5 else "memory",
         shuffled=chance.random() < 0.5,
         cache=chance.random() < 0.7,
         throttled=chance.random() < 0.2,

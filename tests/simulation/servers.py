@@ -151,10 +151,12 @@ class Servers:
         if server is None or server.node is None or server.skew_ms < 0:
             # By the clock of the node that is asked: one that is behind cannot know of what was issued since.
             return
-        command = RevokeTokens(Uid(uid), self.now_ms(server) // 1_000 + 1)
+        tokens_from_s = self.now_ms(server) // 1_000 + 1
+        command = RevokeTokens(Uid(uid), tokens_from_s)
         change = inside(server.process, self.loop.create_task, server.node.writer.change(command))
         await asyncio.wait({change}, timeout=60)
         if not change.done() or change.exception() is not None:
+            self.logins.revoked(uid, tokens_from_s)  # perhaps: so new ones are issued, and nothing is promised
             return
         answer = change.result().answer
         for login in self.logins.revoked(uid, answer.tokens_from_s):

@@ -62,6 +62,7 @@ def _with_less(plan: Plan, search: Shrinking) -> Plan:
         ),
         replace(plan, shuffled=False),
         replace(plan, nodes=1),
+        replace(plan, engine="memory"),
         replace(plan, throttled=False),
         replace(plan, cache=False),
     ]

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from sixin.server.config import Settings
 from sixin.server.store.base import Store
+from sixin.server.store.memory import MemoryStore
 from sixin.verify.history import History, lines_of
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
@@ -22,9 +23,8 @@ from tests.simulation.phone_errands import use
 from tests.simulation.phones import Phone
 from tests.simulation.plan import Action, Plan
 from tests.simulation.recorder import Recorder
+from tests.simulation.rows import SqliteRows
 from tests.simulation.servers import Sabotage, Servers
-
-FIRST_UID = 1_000
 
 
 class Run(Struct):
@@ -69,6 +69,7 @@ def run(
             _live(loop, world, failures)
         if failures:
             raise Failed(failures)
+        loop.run_until_complete(world.take_end())
         return Run(world.recorder.history, world.recorder.calls, loop.steps, loop.time())
     finally:
         asyncio.set_event_loop(None)
@@ -109,7 +110,8 @@ class World:
             collides=0.05 * faults.disk,
             read_fails=0.005 * faults.disk,
         )
-        self.disk = Disk(_chance(plan, "disk"), self._disk_faults)
+        rows = SqliteRows() if plan.engine == "sqlite" else MemoryStore()
+        self.disk = Disk(_chance(plan, "disk"), self._disk_faults, rows)
         self._wire_faults = BusFaults(loses=0.1 * faults.notices, doubles=0.1 * faults.notices)
         self.servers = Servers(
             loop=loop,
@@ -123,7 +125,7 @@ class World:
             sabotage=sabotage,
             limits=plan.limits,
         )
-        uids = [FIRST_UID + number for number in range(plan.users)]
+        uids = [plan.first_uid + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
         self.raw = [
             RawDevice(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults)
@@ -213,9 +215,12 @@ class World:
                 await phone.settle()
             await asyncio.sleep(60)
         self.recorder.history.ends.extend(phone.copy() for phone in self.phones)
+
+    async def take_end(self) -> None:
+        """Write down what the server holds."""
         uids = [person.uid for person in self.people]
         sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        self.recorder.take_end(self.disk.rows, uids, sessions)
+        await self.recorder.take_end(self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:

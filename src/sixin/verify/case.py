@@ -15,6 +15,7 @@ from sixin.verify.history import (
     Evidence,
     History,
     Queued,
+    Shown,
     StoredContacts,
     Told,
     known_at,
@@ -90,6 +91,7 @@ class Case:
         self.devices: list[DeviceCopy] = []
         self.cut_offs: list[CutOff] = []
         self.queued: list[Queued] = []
+        self.shown: list[Shown] = []
         self._take_ends(history)
 
         self.calls: list[tuple[Call, Body, Answer | None]] = []
@@ -151,6 +153,8 @@ class Case:
                 self.cut_offs.append(event)
             elif isinstance(event, Queued):
                 self.queued.append(event)
+            elif isinstance(event, Shown):
+                self.shown.append(event)
             elif isinstance(event, Call):
                 self._take_call(event)
 

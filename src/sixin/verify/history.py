@@ -89,6 +89,20 @@ class Queued(Struct, frozen=True, gc=False, omit_defaults=True, tag="queued"):
     content: Raw
 
 
+class Shown(Struct, frozen=True, gc=False, omit_defaults=True, tag="shown"):
+    """A device showed its user a piece of a session's history, oldest first."""
+
+    at: int
+    uid: UidText
+    device: str
+    session_id: str
+    messages: list[Raw]
+    more: bool = False
+    """There is, or may be, something older."""
+    hole: bool = False
+    """It ends where the device does not know what comes next, and says so."""
+
+
 class StoredMessages(Struct, frozen=True, gc=False, omit_defaults=True, tag="stored_messages"):
     """A session as the server holds it at the end. `messages`: in any order."""
 
@@ -139,7 +153,7 @@ class DeviceCopy(Struct, frozen=True, gc=False, omit_defaults=True, tag="device_
     """What it shows as refused for good: session_id and content."""
 
 
-Event = Call | Told | Mark | CutOff | Queued
+Event = Call | Told | Mark | CutOff | Queued | Shown
 End = StoredMessages | StoredContacts | DeviceCopy
 Entry = Event | End
 

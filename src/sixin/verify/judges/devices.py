@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from sixin.verify.case import Case
-from sixin.verify.history import DeviceCopy, HeldMessages
+from sixin.verify.history import DeviceCopy, HeldMessages, Shown
 from sixin.verify.logs import UNKNOWN, SessionLog, difference
 from sixin.verify.rows import row_of
 from sixin.verify.seen import Contact, Message, contact_of, members_of, message_of
@@ -21,6 +21,8 @@ def judge(case: Case) -> None:
                 _judge_session(case, device, held)
         _judge_unsent(case, device)
     _judge_queued(case)
+    for shown in case.shown:
+        _judge_shown(case, shown)
 
 
 def _name(device: DeviceCopy) -> str:
@@ -126,6 +128,29 @@ def _judge_unsent(case: Case, device: DeviceCopy) -> None:
         session_id, seq_id = device.unsent[0]
         says = f"{_name(device)} is settled, and still has seq_id {seq_id} for {session_id} in its outbox."
         case.findings.breaks(6, "outbox", says)
+
+
+def _judge_shown(case: Case, shown: Shown) -> None:
+    """A page on a screen has no gap that it does not admit: between two of its messages lies nothing it could show."""
+    log = case.logs.get(shown.session_id)
+    if log is None:
+        return
+    uid, device = int(shown.uid), shown.device
+    messages = [message_of(raw) for raw in shown.messages]
+    case.findings.judged[6] += 1
+    if not messages:
+        return
+    keys = {message.sort_key for message in messages}
+    low = 0 if not (shown.more or shown.hole) else min(keys)
+    mark = case.cleared_by(uid, log.session_id, shown.at)
+    for end in log.messages[log.place_before(low) : log.place_before(max(keys))]:
+        if end.sort_key in keys or end.msg_id <= mark or case.maybe_hidden(uid, log.session_id, end.msg_id, shown.at):
+            continue
+        says = (
+            f"{device} of {uid} showed {log.session_id} from {low} to {max(keys)}, and nothing where {end.msg_id} is."
+        )
+        case.findings.breaks(6, "no gap unsaid", says, shown, row_of("stored message", end))
+        return
 
 
 def _judge_queued(case: Case) -> None:

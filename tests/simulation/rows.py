@@ -1,0 +1,89 @@
+"""The rows on a disk: the reference's dicts, or the real SQLite engine in the process of the simulation."""
+
+import sqlite3
+
+from sixin.core.contact import Contact, UserHead
+from sixin.core.ids import SessionId, Uid
+from sixin.core.message import Message
+from sixin.core.rows import Keys, Loaded
+from sixin.core.session import Session
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+from sixin.server.store.base import Changes
+from sixin.server.store.memory import MemoryStore
+from sixin.server.store.sql import migrations
+from sixin.server.store.sqlite_engine import SqliteEngine
+from sixin.server.store.sqlite_file import apply
+from sixin.server.store.sqlite_requests import (
+    PullContacts,
+    PullHidden,
+    PullNew,
+    PullOld,
+    ReadContact,
+    ReadSession,
+    ReadUser,
+    StoredMessages,
+    commit_of,
+    load_of,
+)
+
+
+class SqliteRows(MemoryStore):
+    """The engine of the embedded store over a database in memory: what it has committed is what is durable."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        apply(self._connection, migrations("sqlite"))
+        self._engine = SqliteEngine(self._connection)
+
+    def reopen(self) -> None:
+        """Another process opens the file: what the engine knew beside it is gone."""
+        self._engine = SqliteEngine(self._connection)
+
+    def load(self, keys: Keys) -> Loaded:
+        """The rows that exist of those named."""
+        return self._engine.load(load_of(keys))
+
+    def write(self, changes: Changes) -> None:
+        """All of it."""
+        self._engine.commit(commit_of(changes))
+
+    async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
+        """One contact."""
+        return self._engine.contact(ReadContact(owner, session_id))
+
+    async def user(self, uid: Uid) -> UserHead:
+        """A user's head."""
+        return self._engine.user(ReadUser(uid))
+
+    async def revocations(self) -> list[tuple[Uid, int]]:
+        """Whose tokens were revoked."""
+        return self._engine.revocations()
+
+    async def session(self, session_id: SessionId) -> Session:
+        """A session's head."""
+        return self._engine.session(ReadSession(session_id))
+
+    async def pull_new(
+        self, owner: Uid, session_id: SessionId, *, after_version: int, born_up_to: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by version."""
+        return self._engine.pull_new(PullNew(owner, session_id, after_version, born_up_to, limit))
+
+    async def pull_old(
+        self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
+    ) -> MessagePage:
+        """Visible messages by sort_key."""
+        return self._engine.pull_old(PullOld(owner, session_id, before_sort_key, limit))
+
+    async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
+        """Contacts by version."""
+        return self._engine.pull_contacts(PullContacts(owner, after_version, limit))
+
+    async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
+        """Hidden messages by version."""
+        return self._engine.pull_hidden(PullHidden(owner, session_id, after_version, limit))
+
+    async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
+        """Messages as they are stored."""
+        return self._engine.messages(StoredMessages(session_id, before_sort_key, limit))
