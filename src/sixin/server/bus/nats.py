@@ -2,7 +2,7 @@
 
 Who is where is followed in `routes.py`, the link is kept by `nats_link.py`. NATS promises nothing, and nothing is asked
 of it: messages to a node are numbered, and a node that finds one missing says so, so that what it holds in memory is
-dropped and its devices pull. docs/decisions/nats-routing.md
+dropped and its devices pull. docs/cluster.md
 """
 
 import asyncio
