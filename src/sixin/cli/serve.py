@@ -68,7 +68,11 @@ def run_server(
     port: socket.socket | None = None,
     beside: Callable[[], AbstractAsyncContextManager[None]] = _nothing,
 ) -> int:
-    """Serve with these settings. `greet(listener)` prints what a person should do next; `port` is one that is open already; `beside` goes on while the server does."""
+    """Serve with these settings.
+
+    `greet(listener)` prints what a person should do next; `port` is one that is open already; `beside` goes on while
+    the server does.
+    """
 
     async def served() -> None:
         async with beside():
