@@ -16,9 +16,12 @@ run: $(INSTALLED)  ## start a server with two people who already talked, on http
 
 test: services check  ## get what the tests need (PostgreSQL, NATS, Chromium), then check everything
 
+# The browser's driver keeps an event loop running in its process, beside which no asynchronous test can run.
 check: lint  ## check everything with what is there: format, lint, types, floors, tests
+	@echo "== tests in a browser"
+	@$(BIN)/python -m pytest -n 2 tests/browser
 	@echo "== tests"
-	@$(BIN)/python -m pytest -n 2 --cov=src/sixin/core --cov-report=term --cov-fail-under=95
+	@$(BIN)/python -m pytest -n 2 --ignore=tests/browser --cov=src/sixin/core --cov-report=term --cov-fail-under=95
 
 lint: $(INSTALLED)  ## format, lint, types, floors; no tests
 	@echo "== format" && $(BIN)/ruff format --check .
