@@ -12,6 +12,7 @@ import pytest
 
 from sixin.core.ids import Uid
 from sixin.core.limits import BUS_EXPIRY_S, BUS_PENDING_BYTES_MAX
+from sixin.core.notices import TokensRevoked
 from sixin.server.bus.base import Typing
 from sixin.server.bus.nats import NatsBus
 from tests.bus.nodes import ANN, BEN, CID, Ear, ears, said, until
@@ -42,6 +43,12 @@ async def test_a_node_is_told_what_concerns_its_users_and_nothing_else(nats_url:
         assert elsewhere.told == [Typing("1001:1003", ANN, (CID,))]
         assert sender.told == []
         assert sender.bus.sent == 2
+
+
+async def test_revoked_tokens_are_told_to_every_node(nats_url: str, prefix: str) -> None:
+    async with ears(nats_url, prefix, 3) as (sender, *others):
+        sender.bus.tell([TokensRevoked(ANN, 17)])
+        await until(lambda: all(other.told == [TokensRevoked(ANN, 17)] for other in others))
 
 
 async def test_a_batch_is_one_message_for_each_node(nats_url: str, prefix: str) -> None:

@@ -130,3 +130,16 @@ def test_a_missing_message_is_found_by_the_next_one_and_by_the_count() -> None:
     # A node that forgot this one counts from the beginning.
     assert here.take_count(Count("there", 0), 0.0)
     assert not here.take_number("there", 1, 0.0)
+
+
+def test_a_node_that_said_goodbye_has_left_until_nothing_of_it_can_come_any_more() -> None:
+    here, there = Routes("here"), Routes("there")
+    there.connect(ANN)
+    followed(by=here, of=there)
+    here.leave("there", 0.0)
+    assert here.has_left("there")
+    assert here.peers == {}
+    here.expire(BUS_EXPIRY_S)
+    assert here.has_left("there")
+    here.expire(BUS_EXPIRY_S + 0.1)
+    assert not here.has_left("there")

@@ -209,8 +209,9 @@ async def world_of(count: int, *, seed: int, hold_s: float, postgres: Any, nats:
             SixinNode(_through(database.url, one), _through(bus.url, other))
             for one, other in zip(to_postgres, to_nats, strict=True)
         ]
+        # In a thread: a node that drains needs its links, which this loop carries.
         for node in nodes:
-            stack.callback(node.__exit__, None, None, None)
+            stack.push_async_callback(asyncio.to_thread, node.__exit__, None, None, None)
         await asyncio.gather(*(asyncio.to_thread(node.start) for node in nodes))
         balancer = await stack.enter_async_context(Proxy([node.port for node in nodes]))
         client = await stack.enter_async_context(aiohttp.ClientSession())

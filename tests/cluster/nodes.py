@@ -165,7 +165,7 @@ async def cluster_of(count: int, store: str, bus: str, *flags: str) -> AsyncIter
     nodes = [SixinNode(store, bus, *flags) for _ in range(count)]
     async with AsyncExitStack() as stack:
         for node in nodes:
-            stack.callback(node.__exit__, None, None, None)
+            stack.push_async_callback(asyncio.to_thread, node.__exit__, None, None, None)
         await asyncio.gather(*(asyncio.to_thread(node.start) for node in nodes))
         client = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
         cluster = Cluster(nodes, client)

@@ -2,8 +2,11 @@
 
 import subprocess
 import sys
+import time
 from typing import Final
 
+from sixin.core.ids import Uid
+from sixin.server.auth import Tokens
 from tests.services.sixin import SixinServer
 
 SECRET: Final = "the-secret-of-the-examples-0123456789"
@@ -17,16 +20,11 @@ class ServingSixin(SixinServer):
         self._origins = origins
 
     def token(self, uid: int) -> str:
-        """What `sixin token` prints."""
-        command = [*_sixin("token", str(uid)), "--secret", SECRET]
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        """A token as an application makes it."""
+        return Tokens(SECRET).mint(Uid(uid), now_s=time.time(), ttl_s=3_600)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         flags = ["--port", str(self.port), "--data", str(self.folder / "data"), "--secret", SECRET]
         with self.log_file.open("ab") as log:
-            command = [*_sixin("serve"), *flags, "--origins", self._origins]
+            command = [sys.executable, "-m", "sixin.cli.main", "serve", *flags, "--origins", self._origins]
             return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-
-
-def _sixin(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "sixin.cli.main", *arguments]

@@ -2,19 +2,12 @@
 
 import argparse
 import sys
-import time
 from typing import Any
 
 from sixin.cli.serve import address_of, run_server
 from sixin.cli.settings import add_settings, settings_of
-from sixin.core.ids import Uid
-from sixin.core.wire.codec import encode
-from sixin.server.app import Node
 from sixin.server.config import SettingsRefused
-from sixin.server.demo import USERS
 from sixin.server.gateway.listener import Listener
-
-TOKEN_TTL_S = 7 * 86_400
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,16 +39,4 @@ def run(args: argparse.Namespace) -> int:
             flush=True,
         )
 
-    return run_server(settings, greet=greet, demo=_tokens_of_demo_users)
-
-
-def _tokens_of_demo_users(node: Node) -> bytes:
-    users = [
-        {
-            "uid": str(uid),
-            "name": name,
-            "token": node.tokens.mint(Uid(uid), now_s=time.time(), ttl_s=TOKEN_TTL_S),
-        }
-        for uid, name in USERS.items()
-    ]
-    return encode({"users": users})
+    return run_server(settings, greet=greet)

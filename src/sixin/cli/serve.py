@@ -5,6 +5,7 @@ import asyncio
 import gc
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from sixin.cli.settings import add_settings, settings_of
 from sixin.server.app import make_node, serve
 from sixin.server.config import Settings, SettingsRefused
+from sixin.server.demo import demo_users
 from sixin.server.gateway.listener import Listener
 from sixin.server.logs import log_to_stderr
 from sixin.server.store.base import StoreRefused
@@ -63,16 +65,19 @@ def run_server(
     settings: Settings,
     *,
     greet: Any = None,
-    demo: Any = None,
     port: socket.socket | None = None,
     beside: Callable[[], AbstractAsyncContextManager[None]] = _nothing,
 ) -> int:
-    """Serve with these settings. `greet(listener)` prints what a person should do next; `demo(node)` gives the body
-    of `/demo.json`; `port` is one that is open already; `beside` goes on while the server does."""
+    """Serve with these settings.
+
+    `greet(listener)` prints what a person should do next; `port` is one that is open already; `beside` goes on while
+    the server does.
+    """
 
     async def served() -> None:
         async with beside():
-            await serve(node, greet or announce, demo=demo(node) if demo else None, port=port)
+            demo = demo_users(node.tokens, now_s=time.time()) if settings.demo else None
+            await serve(node, greet or announce, demo=demo, port=port)
 
     log_to_stderr(settings.log_level, settings.log_format)
     # What is alive after start-up stays alive: the collector need not look at it again and again.

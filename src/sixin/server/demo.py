@@ -4,9 +4,12 @@ from sixin.core import commands
 from sixin.core.content import canonical
 from sixin.core.ids import Uid, pair_session_id
 from sixin.core.wire.codec import encode
+from sixin.server.auth import Tokens
 from sixin.server.store.writer import Writer
 
 USERS = {1001: "安娜 Ann", 1002: "波波 Bob"}
+
+TOKEN_TTL_S = 7 * 86_400
 
 _ANN, _BOB = (Uid(uid) for uid in USERS)
 
@@ -25,3 +28,12 @@ async def talk(writer: Writer) -> None:
     for seq_id, (sender, text) in enumerate(TALK, 1):
         content = canonical(encode({"type": "text", "text": text}))
         await writer.change(commands.Send(sender, session_id, seq_id, content.encoded, content.digest))
+
+
+def demo_users(tokens: Tokens, *, now_s: float) -> bytes:
+    """Both users with their tokens: the body of `/demo.json`."""
+    users = [
+        {"uid": str(uid), "name": name, "token": tokens.mint(Uid(uid), now_s=now_s, ttl_s=TOKEN_TTL_S)}
+        for uid, name in USERS.items()
+    ]
+    return encode({"users": users})

@@ -2,7 +2,7 @@
 
 Who is where is followed in `routes.py`, the link is kept by `nats_link.py`. NATS promises nothing, and nothing is asked
 of it: messages to a node are numbered, and a node that finds one missing says so, so that what it holds in memory is
-dropped and its devices pull. docs/decisions/nats-routing.md
+dropped and its devices pull. docs/cluster.md
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from sixin.core.ids import Uid
 from sixin.core.limits import BUS_HEARTBEAT_S, BUS_MESSAGE_BYTES_MAX, BUS_PENDING_BYTES_MAX
 from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
-from sixin.server.bus.base import Bus, Receive, Told
+from sixin.server.bus.base import Bus, Receive, Told, Typing
 from sixin.server.bus.nats_link import Link, Outgoing
 from sixin.server.bus.routes import Asked, Count, Gone, Here, Moved, Routes, Users, Word
 
@@ -129,17 +129,28 @@ class NatsBus(Bus):
             await asyncio.gather(beating, return_exceptions=True)
 
     def tell(self, told: Sequence[Told]) -> None:
-        """Put what concerns users of a node into the message that it gets next."""
+        """Put what concerns a node into the message that it gets next."""
         for one in told:
-            # A revoked token could be used on any node, also where its user is not connected.
-            revoked = isinstance(one, TokensRevoked)
-            nodes = list(self._routes.peers) if revoked else self._routes.nodes_of(_concerned(one))
+            nodes = self._nodes_for(one)
             if nodes:
                 encoded = _encode(one)
                 for node in nodes:
                     self._put(node, encoded)
         if self._waiting:
             self._link.wake()
+
+    def _nodes_for(self, one: Told) -> list[str]:
+        match one:
+            case MessageChanged():
+                return self._routes.nodes_of(one.members)
+            case ContactChanged():
+                return self._routes.nodes_of((one.contact.owner,))
+            case Typing():
+                return self._routes.nodes_of(one.to)
+            case TokensRevoked():
+                return list(self._routes.peers)  # he may come to any of them
+            case _:
+                assert_never(one)
 
     def _put(self, node: str, encoded: bytes) -> None:
         waiting = self._waiting.setdefault(node, _Waiting())
@@ -241,6 +252,10 @@ class NatsBus(Bus):
         if word.node == self.node:
             self._link.echoed()
             return
+        if self._routes.has_left(word.node):
+            if isinstance(word, Batch):
+                self._receive(word.told)
+            return
         self._take_word(word, now)
         self._ask(now)
 
@@ -268,23 +283,13 @@ class NatsBus(Bus):
                 self._routes.heard(word.node, now)
                 self._send_users(word.node)
             case Gone():
-                self._routes.drop(word.node)
+                self._routes.leave(word.node, now)
             case _:
                 assert_never(word)
 
     def _send_users(self, node: str) -> None:
         for users in self._routes.users():
             self._say(self._to + node, users)
-
-
-def _concerned(one: Told) -> tuple[Uid, ...]:
-    if isinstance(one, MessageChanged):
-        return one.members
-    if isinstance(one, ContactChanged):
-        return (one.contact.owner,)
-    if isinstance(one, TokensRevoked):
-        return (one.uid,)
-    return one.to
 
 
 def _ignore(told: Sequence[Told]) -> None:

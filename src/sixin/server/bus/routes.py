@@ -93,6 +93,7 @@ class Routes:
         self.revision = 0
         self.own: set[Uid] = set()
         self.peers: dict[str, Peer] = {}
+        self._left_at: dict[str, float] = {}
         self._came: set[Uid] = set()
         self._left: set[Uid] = set()
 
@@ -186,11 +187,22 @@ class Routes:
         return missed
 
     def drop(self, node: str) -> None:
-        """A node stopped."""
+        """A node was not heard any more."""
         self.peers.pop(node, None)
+
+    def leave(self, node: str, now: float) -> None:
+        """A node stopped, and said so. What it said before may still come after it, another way, and does not bring
+        it back; the next process has another name."""
+        self.drop(node)
+        self._left_at[node] = now
+
+    def has_left(self, node: str) -> bool:
+        """Whether a node said that it stops."""
+        return node in self._left_at
 
     def expire(self, now: float) -> list[str]:
         """Drop the nodes that were not heard for too long, and name them."""
+        self._left_at = {node: left_at for node, left_at in self._left_at.items() if now - left_at <= BUS_EXPIRY_S}
         dead = [node for node, peer in self.peers.items() if now - peer.heard_at > BUS_EXPIRY_S]
         for node in dead:
             self.drop(node)

@@ -1,7 +1,7 @@
 """PostgreSQL as a store: several nodes write at once, each batch in one transaction.
 
 A batch takes four round trips: BEGIN, lock and load, write, COMMIT. What the locks promise is written down in
-docs/decisions/postgres-locking.md; the SQL stands in sql/postgres/.
+docs/storage.md; the SQL stands in sql/postgres/.
 """
 
 import logging

@@ -1,5 +1,5 @@
 -- The tables. Messages, sessions and slots are distributed by slot; users, contacts and hidden by their owner's uid;
--- profiles by uid (docs/operating-postgres.md). Where rows are written, `batch` decides which locks are held.
+-- profiles by uid (docs/operating.md). Where rows are written, `batch` decides which locks are held.
 
 CREATE SCHEMA IF NOT EXISTS sixin;
 
