@@ -68,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sends", type=int, default=200_000, help="messages of all together [%(default)s]")
     parser.add_argument("--kills", type=int, default=20, help="SIGKILLs to the server [%(default)s]")
     parser.add_argument("--client-kills", type=int, default=4, help="SIGKILLs to client processes [%(default)s]")
-    parser.add_argument("--processes", type=int, default=3, help="processes of clients [%(default)s]")
+    parser.add_argument("--processes", type=int, default=4, help="processes of clients [%(default)s]")
     parser.add_argument(
         "--copies", choices=("memory", "sqlite", "mixed"), default="mixed", help="where devices keep them [%(default)s]"
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.crash.findings import Findings
 from tests.crash.journal import Queued
-from tests.crash.judge_journals import Witness
+from tests.crash.judge_journals import Witness, digest_of
 from tests.crash.rows import Rows
 
 TOKEN: Final = re.compile(rb"<[0-9]+-[0-9]+-[0-9]{6,}>")
@@ -28,16 +28,11 @@ def judge_files(files: Iterable[Path], witnesses: list[Witness], rows: Rows, fin
 
 def _tokens(witnesses: list[Witness], rows: Rows) -> tuple[set[bytes], set[bytes]]:
     """Of the messages that lost their content, and of those that did not."""
-    lost = {
-        (message.session_id, message.sender, message.seq_id)
-        for messages in rows.messages.values()
-        for message in messages
-        if message.status != "normal"
-    }
+    lost = {message.digest for messages in rows.messages.values() for message in messages if message.status != "normal"}
     texts: dict[bool, set[bytes]] = {True: set(), False: set()}
     for witness in witnesses:
         for line in witness.lines:
             if isinstance(line, Queued):
                 token = line.text.split(" ", 1)[0].encode()
-                texts[(line.session_id, witness.device.uid, line.seq_id) in lost].add(token)
+                texts[digest_of(line.text) in lost].add(token)
     return texts[True], texts[False]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +15,7 @@ from tests.crash.journal import Acknowledged, Done, Intent, Line, Queued, read_j
 from tests.crash.plan import DevicePlan, Plan, journal_of
 from tests.crash.rows import Rows
 
-SeqKey = tuple[str, int, int]
+RENUMBERED: Final = "a text got another seq_id only where another device had taken its own"
 
 
 class Witness(Struct):
@@ -29,42 +30,65 @@ def witnesses_of(plan: Plan, folder: Path) -> list[Witness]:
     return [Witness(device, read_journal(journal_of(folder, device))) for device in plan.devices]
 
 
+class Stored(Struct):
+    """The messages of a database, by what a device knows of its own."""
+
+    by_seq: dict[tuple[str, int, int], Message]
+    """By session, sender and seq_id."""
+    by_text: dict[tuple[str, int, bytes], Message]
+    """By session, sender and digest, which stays when the content is gone."""
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Stored":
+        """All of them."""
+        stored = cls({}, {})
+        for messages in rows.messages.values():
+            for message in messages:
+                stored.by_seq[message.session_id, message.sender, message.seq_id] = message
+                stored.by_text[message.session_id, message.sender, message.digest] = message
+        return stored
+
+
 def judge_journals(witnesses: list[Witness], rows: Rows, findings: Findings) -> None:
     """Judge every line."""
-    stored: dict[SeqKey, Message] = {
-        (message.session_id, message.sender, message.seq_id): message
-        for messages in rows.messages.values()
-        for message in messages
-    }
+    stored = Stored.of(rows)
     for witness in witnesses:
-        _judge_sends(witness, stored, findings)
+        _judge_acknowledged(witness, stored, findings)
+        _judge_queued(witness, stored, findings)
         _judge_operations(witness, rows, findings)
     _judge_origins(witnesses, rows, findings)
     _judge_order(witnesses, stored, findings)
 
 
-def _judge_sends(witness: Witness, stored: dict[SeqKey, Message], findings: Findings) -> None:
-    uid = witness.device.uid
-    places: dict[str, int] = defaultdict(int)
+def _judge_acknowledged(witness: Witness, stored: Stored, findings: Findings) -> None:
     for line in witness.lines:
         if isinstance(line, Acknowledged):
-            message = stored.get((line.session_id, uid, line.seq_id))
+            message = stored.by_seq.get((line.session_id, witness.device.uid, line.seq_id))
             promised = (line.msg_id, line.ordinal, line.sort_key)
             findings.look(
                 "acknowledged sends are there, with the numbers that were answered",
                 message is not None and (message.msg_id, message.ordinal, message.sort_key) == promised,
                 (line, message),
             )
-        elif isinstance(line, Queued):
-            message = stored.get((line.session_id, uid, line.seq_id))
-            findings.look(
-                "everything a device took for sending arrived, as it was said",
-                message is not None and message.digest == _digest(line.text),
-                (line, message),
-            )
-            place = message.sort_key if message is not None else 0
-            findings.look("one device's texts stand in the order it said them", place > places[line.session_id], line)
-            places[line.session_id] = place
+
+
+def _judge_queued(witness: Witness, stored: Stored, findings: Findings) -> None:
+    uid = witness.device.uid
+    places: dict[str, int] = defaultdict(int)
+    for line in witness.lines:
+        if not isinstance(line, Queued):
+            continue
+        message = stored.by_text.get((line.session_id, uid, digest_of(line.text)))
+        findings.look("everything a device took for sending arrived, as it was said", message is not None, line)
+        if message is None:
+            continue
+        if message.seq_id != line.seq_id:
+            # Two devices of one user may draw one number; whose send comes second takes another.
+            taken = stored.by_seq.get((line.session_id, uid, line.seq_id))
+            findings.look(RENUMBERED, taken is not None and taken.digest != message.digest, (line, message, taken))
+        in_order = message.sort_key > places[line.session_id]
+        findings.look("one device's texts stand in the order it said them", in_order, (line, message))
+        places[line.session_id] = message.sort_key
 
 
 def _judge_operations(witness: Witness, rows: Rows, findings: Findings) -> None:
@@ -91,7 +115,7 @@ def _judge_operations(witness: Witness, rows: Rows, findings: Findings) -> None:
 def _judge_origins(witnesses: list[Witness], rows: Rows, findings: Findings) -> None:
     """Nothing is there that nobody said, and nobody's words under another's name or in another session."""
     said = {
-        (witness.device.uid, line.session_id, _digest(line.text))
+        (witness.device.uid, line.session_id, digest_of(line.text))
         for witness in witnesses
         for line in witness.lines
         if isinstance(line, Intent)
@@ -102,7 +126,7 @@ def _judge_origins(witnesses: list[Witness], rows: Rows, findings: Findings) -> 
             findings.look("every message was said by its sender, there", key in said, message)
 
 
-def _judge_order(witnesses: list[Witness], stored: dict[SeqKey, Message], findings: Findings) -> None:
+def _judge_order(witnesses: list[Witness], stored: Stored, findings: Findings) -> None:
     """If a's acknowledgement came before b was said, a stands before b (§3.4), whoever said them."""
     spans: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
     for witness in witnesses:
@@ -111,7 +135,7 @@ def _judge_order(witnesses: list[Witness], stored: dict[SeqKey, Message], findin
         for line in witness.lines:
             text = texts.get((line.session_id, line.seq_id)) if isinstance(line, Acknowledged) else None
             if isinstance(line, Acknowledged) and text is not None:
-                message = stored.get((line.session_id, witness.device.uid, line.seq_id))
+                message = stored.by_seq.get((line.session_id, witness.device.uid, line.seq_id))
                 if message is not None:
                     spans[line.session_id].append((message.sort_key, begun[text], line.at_ns))
     for session_id, found in spans.items():
@@ -123,5 +147,6 @@ def _judge_order(witnesses: list[Witness], stored: dict[SeqKey, Message], findin
             latest_begin = max(latest_begin, begun_ns)
 
 
-def _digest(text: str) -> bytes:
+def digest_of(text: str) -> bytes:
+    """By which the server recognises what was said."""
     return canonical(msgspec.json.encode({"type": "text", "text": text})).digest

@@ -111,11 +111,11 @@ def _peers(uids: list[int], chance: Random) -> dict[int, tuple[int, ...]]:
 
 def _kills(kills: int, client_kills: int, killable: list[ProcessPlan], chance: Random) -> list[Kill]:
     planned: list[Kill] = []
-    for _ in range(kills):
-        again_s = chance.uniform(0, 1.5) if chance.random() < 0.15 and len(planned) + 1 < kills else None
+    left = kills
+    while left:
+        again_s = chance.uniform(0, 1.5) if chance.random() < 0.15 and left > 1 else None
         planned.append(Kill(_moment(chance), -1, chance.uniform(0, 0.4), chance.choice((0, 0, 0.3, 1.5)), again_s))
-        if sum(1 + (kill.again_s is not None) for kill in planned) >= kills:
-            break
+        left -= 1 if again_s is None else 2
     for _ in range(client_kills if killable else 0):
         number = chance.choice(killable).number
         planned.append(Kill(_moment(chance), number, chance.uniform(0, 0.4), chance.choice((0, 0.5, 2))))

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from tests.crash.journal import Acknowledged, Started
+from tests.crash.judge_journals import RENUMBERED
 from tests.crash.run import Outcome
 
 
@@ -24,6 +25,7 @@ def summary(outcome: Outcome) -> str:
         ("kills", f"{len(outcome.outages)} of the server, {outcome.client_kills} of client processes"),
         ("sends per second", f"{messages / outcome.talked_s:,.0f} over {outcome.talked_s:,.0f} s, outages included"),
         ("sent again", f"{max(0, counts.send_frames - messages):,} sends whose first answer did not come"),
+        ("numbered anew", f"{outcome.findings.looked_at[RENUMBERED]:,} sends whose seq_id another device had drawn"),
         ("reconnections", f"{max(0, counts.connections - len(plan.devices)):,}"),
         ("outbox after a kill", f"{_left_in_outboxes(outcome):,} entries found on the disks of killed clients"),
         ("server ready again", _seconds(_ready(outcome))),

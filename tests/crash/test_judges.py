@@ -18,7 +18,7 @@ from sixin.core.message import Message
 from sixin.server.store.sqlite import SqliteStore
 from tests.crash.journal import Acknowledged, Done, Intent, Queued, now_ns
 from tests.crash.judge import Evidence, files_of, judge
-from tests.crash.judge_journals import Witness
+from tests.crash.judge_journals import RENUMBERED, Witness
 from tests.crash.plan import DevicePlan, Plan, ProcessPlan, dump_of
 from tests.crash.pulls import Stranger
 from tests.crash.rows import rows_of_file
@@ -161,6 +161,18 @@ def lose_what_was_only_queued(run: Evidence) -> None:
     run.witnesses[0].lines.append(Queued(HERE, 7, "<1001-1-000099> never arrived"))
 
 
+def take_another_number_for_nothing(run: Evidence) -> None:
+    lines = run.witnesses[0].lines
+    queued = lines[1]
+    assert isinstance(queued, Queued)
+    lines[1] = replace(queued, seq_id=queued.seq_id + 1)
+
+
+def stand_in_another_order(run: Evidence) -> None:
+    lines = run.witnesses[0].lines
+    lines[1], lines[4] = lines[4], lines[1]
+
+
 def change_dump(run: Evidence, change: Callable[[Dump], Dump]) -> None:
     path = dump_of(run.folder, run.plan.devices[0])
     dump = msgspec.msgpack.decode(path.read_bytes(), type=Dump)
@@ -225,6 +237,8 @@ def leave_words_on_the_disk(run: Evidence) -> None:
         (put_words_into_a_mouth, "every message was said by its sender, there"),
         (answer_before_it_was_said, "what was acknowledged first stands first"),
         (lose_what_was_only_queued, "everything a device took for sending arrived, as it was said"),
+        (take_another_number_for_nothing, RENUMBERED),
+        (stand_in_another_order, "one device's texts stand in the order it said them"),
         (hold_a_stale_message, "a copy's message equals the server's"),
         (hold_too_little, "a copy's message equals the server's"),
         (hold_a_stale_contact, "a copy's contact equals the server's"),
