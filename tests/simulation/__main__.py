@@ -7,16 +7,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from sixin.verify.checker import check
-from sixin.verify.contract import Verdict
 from sixin.verify.history import write
 from tests.simulation import mutation_table
 from tests.simulation.mutations import catch
-from tests.simulation.plan import Plan, make_plan
+from tests.simulation.plan import make_plan
+from tests.simulation.seeds import Outcome, judged, one_seed
 from tests.simulation.shrink import shrink
-from tests.simulation.world import Failed, Run, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,8 +44,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _simulate(seeds: range, operations: int, jobs: int) -> int:
     started, calls, failed = time.monotonic(), 0, 0
-    with ProcessPoolExecutor(jobs) as pool:
-        for done, (seed, counted, problem) in enumerate(pool.map(partial(_one, operations), seeds), 1):
+    # Spawned, not forked: a fork copies the locks that the pool's own thread may hold, and waits for them for ever.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done, (seed, counted, problem) in enumerate(pool.map(partial(one_seed, operations), seeds), 1):
             calls += counted
             if problem:
                 failed += 1
@@ -60,33 +60,6 @@ def _simulate(seeds: range, operations: int, jobs: int) -> int:
                     flush=True,
                 )
     return 1 if failed else 0
-
-
-def _one(operations: int, seed: int) -> tuple[int, int, str]:
-    """One seed, in whichever process: the seed, its operations, and what was wrong."""
-    logging.disable(logging.CRITICAL)
-    outcome = judged(make_plan(seed, operations))
-    return seed, outcome.calls, outcome.problem
-
-
-class Outcome:
-    """What came of one plan."""
-
-    def __init__(self, ran: Run | None, verdict: Verdict | None, problem: str) -> None:
-        self.ran = ran
-        self.verdict = verdict
-        self.problem = problem
-        self.calls = ran.calls if ran is not None else 0
-
-
-def judged(plan: Plan) -> Outcome:
-    """Run a plan and judge it."""
-    try:
-        ran = run(plan)
-    except Failed as failure:
-        return Outcome(None, None, str(failure))
-    verdict = check(ran.history)
-    return Outcome(ran, verdict, "" if verdict.kept else f"{', '.join(verdict.counts)}")
 
 
 def _replay(seed: int, operations: int, history: Path | None) -> int:
