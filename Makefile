@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check crash lint fmt docs services clean
+.PHONY: help run test check crash simulate lint fmt docs services clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,13 @@ lint: $(INSTALLED)  ## format, lint, types, floors; no tests
 
 crash: $(INSTALLED)  ## kill the server 20 times under 200,000 sends and judge what is left (20 minutes)
 	@$(BIN)/python -m tests.crash $(CRASH)
+
+SEEDS ?= 200
+START ?= 0
+OPS ?= 500
+
+simulate: $(INSTALLED)  ## run the real server and SDK over failing links, disks and clocks: make simulate SEEDS=2000 START=0 OPS=500
+	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START) --ops $(OPS) --jobs 2
 
 fmt: $(INSTALLED)  ## put the code in order
 	@$(BIN)/ruff check --fix-only --quiet .

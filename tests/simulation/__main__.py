@@ -1,19 +1,21 @@
-"""`python -m tests.simulation`: run seeds, replay one, or make the table of mutations."""
+"""`python -m tests.simulation`: run seeds, replay one, or do everything wrong that the checker has to catch."""
 
 import argparse
 import logging
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
-from sixin.verify.checker import check
-from sixin.verify.contract import Verdict
 from sixin.verify.history import write
 from tests.simulation import mutation_table
-from tests.simulation.plan import Plan, make_plan
+from tests.simulation.mutations import catch
+from tests.simulation.plan import make_plan
+from tests.simulation.seeds import Outcome, judged, one_seed
 from tests.simulation.shrink import shrink
-from tests.simulation.world import Failed, Run, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _mutations(write_page=asked.write)
     if asked.replay is not None:
         return _replay(asked.replay, asked.ops, asked.history)
-    return _simulate(range(asked.start, asked.start + asked.seeds), asked.ops)
+    return _simulate(range(asked.start, asked.start + asked.seeds), asked.ops, asked.jobs)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -33,45 +35,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds")
     parser.add_argument("--start", type=int, default=0, help="the first of them")
     parser.add_argument("--ops", type=int, default=500, help="operations of each")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that run seeds beside each other")
     parser.add_argument("--replay", type=int, metavar="SEED", help="run one seed, explain it, and make it smaller")
     parser.add_argument("--history", type=Path, help="where to write the history of the replayed seed")
-    parser.add_argument("--write", action="store_true", help="write the page of the mutations")
+    parser.add_argument("--write", action="store_true", help="with `mutations`: only write their page")
     return parser
 
 
-def _simulate(seeds: range, operations: int) -> int:
-    started, calls, failed = time.monotonic(), 0, []
-    for seed in seeds:
-        outcome = judged(make_plan(seed, operations))
-        calls += outcome.calls
-        if outcome.problem:
-            failed.append(seed)
-            print(f"seed {seed}: {outcome.problem}")
-            print(f"    python -m tests.simulation --replay {seed} --ops {operations}")
-    took_s = time.monotonic() - started
-    print(f"{len(seeds)} seeds, {calls} operations in {took_s:.1f} s ({calls / took_s:.0f} a second): ", end="")
-    print(f"{len(failed)} seeds failed" if failed else "the contract was kept")
+def _simulate(seeds: range, operations: int, jobs: int) -> int:
+    started, calls, failed = time.monotonic(), 0, 0
+    # Spawned, not forked: a fork copies the locks that the pool's own thread may hold, and waits for them for ever.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        for done, (seed, counted, problem) in enumerate(pool.map(partial(one_seed, operations), seeds), 1):
+            calls += counted
+            if problem:
+                failed += 1
+                print(f"seed {seed}: {problem}")
+                print(f"    python -m tests.simulation --replay {seed} --ops {operations}", flush=True)
+            if done % 100 == 0 or done == len(seeds):
+                took_s = time.monotonic() - started
+                word = f"{failed} seeds failed" if failed else "the contract was kept"
+                print(
+                    f"{done} seeds, {calls} operations in {took_s:.0f} s ({calls / took_s:.0f} a second): {word}",
+                    flush=True,
+                )
     return 1 if failed else 0
-
-
-class Outcome:
-    """What came of one plan."""
-
-    def __init__(self, ran: Run | None, verdict: Verdict | None, problem: str) -> None:
-        self.ran = ran
-        self.verdict = verdict
-        self.problem = problem
-        self.calls = ran.calls if ran is not None else 0
-
-
-def judged(plan: Plan) -> Outcome:
-    """Run a plan and judge it."""
-    try:
-        ran = run(plan)
-    except Failed as failure:
-        return Outcome(None, None, str(failure))
-    verdict = check(ran.history)
-    return Outcome(ran, verdict, "" if verdict.kept else f"{', '.join(verdict.counts)}")
 
 
 def _replay(seed: int, operations: int, history: Path | None) -> int:
@@ -109,13 +97,16 @@ def _same(outcome: Outcome, wanted: set[str]) -> bool:
 
 
 def _mutations(*, write_page: bool) -> int:
-    made = mutation_table.page()
     if write_page:
-        mutation_table.PAGE.parent.mkdir(exist_ok=True)
-        mutation_table.PAGE.write_text(made, "utf-8")
-    else:
-        sys.stdout.write(made)
-    return 0
+        mutation_table.PAGE.write_text(mutation_table.page(), "utf-8")
+        return 0
+    missed = 0
+    for mutation in mutation_table.MUTATIONS:
+        verdict = catch(mutation)
+        missed += verdict is None
+        word = "not caught" if verdict is None else ", ".join(verdict.counts)
+        print(f"{mutation.name}: {mutation.named}\n    {word}", flush=True)
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -35,11 +35,15 @@ class SimulatedBus(Bus):
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._receive: Receive | None = None
+        self._missed: Callable[[], None] | None = None
         self._process: Process | None = None
+        self.behind = False
+        """Something was lost on the way here. What comes next has a number that says so."""
 
     async def open(self, receive: Receive, missed: Callable[[], None] | None = None) -> None:
         """Be told from now on."""
         self._receive = receive
+        self._missed = missed
         self._process = PROCESS.get()
         self._wire.buses.append(self)
 
@@ -56,14 +60,20 @@ class SimulatedBus(Bus):
             if other is self or not told:
                 continue
             copies = 0 if chance.random() < faults.loses else 2 if chance.random() < faults.doubles else 1
+            other.behind = other.behind or not copies
             for _ in range(copies):
                 delay = chance.random() * faults.slow_s
                 asyncio.get_running_loop().call_later(delay, other.arrive, tuple(told), context=Context())
 
     def arrive(self, told: Sequence[Told]) -> None:
         """Something came."""
-        if self._receive is not None and self._process is not None and self._process.alive:
-            inside(self._process, self._receive, told)
+        process, receive, missed = self._process, self._receive, self._missed
+        if process is None or receive is None or not process.alive:
+            return
+        if self.behind and missed is not None:
+            self.behind = False
+            inside(process, missed)
+        inside(process, receive, told)
 
     def connected(self, uid: Uid) -> None:
         """Everybody is told everything here."""

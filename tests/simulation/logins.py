@@ -1,5 +1,7 @@
 """Logins: the tokens that the application gives its users, and their names in the history."""
 
+from collections.abc import Callable
+
 from sixin.core.ids import Uid
 from sixin.server.auth import Tokens
 
@@ -10,27 +12,23 @@ LIFE_S = 40 * 366 * 86_400
 class Logins:
     """Issues tokens. After a revocation the next ones are new, and the ones before it are dead."""
 
-    def __init__(self, tokens: Tokens, born_s: int) -> None:
+    def __init__(self, tokens: Tokens, now_s: Callable[[], int]) -> None:
         self._tokens = tokens
-        self._born_s = born_s
+        self._now_s = now_s
         self._names: dict[str, str] = {}
-        self._issued: dict[tuple[int, str], str] = {}
+        self._issued: dict[tuple[int, str], tuple[str, int]] = {}
         self._from_s: dict[int, int] = {}
         self._generations: dict[int, int] = {}
 
     def token(self, uid: int, device: str) -> str:
-        """The token that a device gets now: the same again, until its user's tokens are revoked."""
-        token = self._issued.get((uid, device))
-        if token is None:
-            now_s = self._from_s.get(uid, self._born_s)
+        """The token that a device gets now: the same again, while it is believed."""
+        token, issued_s = self._issued.get((uid, device), ("", -1))
+        if issued_s < self._from_s.get(uid, 0):
+            now_s = self._now_s()
             token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=LIFE_S, device_id=device)
-            self._issued[uid, device] = token
-            self._names[token] = self.present(uid)
+            self._issued[uid, device] = (token, now_s)
+            self._names[token] = f"login {self._generations.get(uid, 1)}"
         return token
-
-    def present(self, uid: int) -> str:
-        """The name of the logins a user gets now."""
-        return f"login {self._generations.get(uid, 1)}"
 
     def name_of(self, token: str) -> str:
         """A token's name in the history."""
@@ -40,6 +38,5 @@ class Logins:
         """A user's tokens are believed from this time on only. The names of those that are dead now."""
         generation = self._generations.get(uid, 1)
         self._generations[uid] = generation + 1
-        self._from_s[uid] = max(tokens_from_s, self._from_s.get(uid, self._born_s))
-        self._issued = {(owner, device): token for (owner, device), token in self._issued.items() if owner != uid}
+        self._from_s[uid] = max(tokens_from_s, self._from_s.get(uid, 0))
         return [f"login {number}" for number in range(1, generation + 1)]

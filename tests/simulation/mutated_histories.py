@@ -7,11 +7,13 @@ import msgspec
 from msgspec import Raw
 
 from sixin.verify.history import (
+    NEVER,
     Call,
     CutOff,
     DeviceCopy,
     HeldMessages,
     History,
+    Shown,
     StoredContacts,
     StoredMessages,
     Told,
@@ -158,6 +160,21 @@ def _holds_the_cleared(history: History) -> bool:
     return False
 
 
+def _shows_a_gap(history: History) -> bool:
+    """A page on a screen passes over a message as if nothing were there."""
+    copied = with_true_copies(history)
+    for end in copied.ends:
+        if not isinstance(end, DeviceCopy):
+            continue
+        for held in end.sessions:
+            if len(held.messages) > 2:
+                page = [held.messages[0], *held.messages[2:]]
+                last = max(known_at(event) for event in history.events if known_at(event) < NEVER)
+                history.add(Shown(last + 1, end.uid, end.device, held.session_id, page))
+                return True
+    return False
+
+
 def _cut_off_early(history: History) -> bool:
     """Somebody's token was revoked half-way, and his device was still served."""
     told = [event for event in history.events if isinstance(event, Told)]
@@ -248,6 +265,14 @@ MUTATIONS = [
         "device",
         "A settled device lacks a contact.",
         edit=_of_device(_old_contact),
+    ),
+    Mutation(
+        "a gap on the screen",
+        6,
+        "no gap unsaid",
+        "device",
+        "A page of history passes over a message.",
+        edit=_shows_a_gap,
     ),
     Mutation(
         "outbox left behind",

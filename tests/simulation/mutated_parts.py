@@ -19,6 +19,7 @@ from sixin.server.bus.base import Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.gateway import dispatch
 from sixin.server.gateway.framing import text_frame
+from sixin.server.notify.following import Following
 from sixin.server.notify.hub import Hub
 from sixin.server.operations import contacts, messages, pulls
 from sixin.server.operations.actor import Actor
@@ -460,8 +461,8 @@ def _revokes_at_the_door(before: Any) -> Any:
 
 
 def _never_looks(before: Any) -> Any:
-    async def follow(self: Node) -> None:
-        """It relies on the bus."""
+    async def follow(self: Following) -> None:
+        await asyncio.sleep(1_000)
 
     return follow
 
@@ -746,7 +747,7 @@ MUTATIONS = [
         "cut off",
         "node",
         "A node that was not told of a revocation never looks for it.",
-        _part(Node, "_follow_revocations", _never_looks),
+        _part(Following, "_follow_revocations", _never_looks),
         nodes=2,
         faults=Faults(0, 0, 5),
     ),

@@ -68,7 +68,7 @@ class Servers:
         self.wire = wire
         self.recorder = recorder
         self.settings = settings
-        self.logins = Logins(Tokens(settings.secret), BORN_MS // 1_000)
+        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000)
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
@@ -148,8 +148,9 @@ class Servers:
     async def revoke(self, uid: int) -> None:
         """The application believes none of a user's tokens any more."""
         server = self.any_ready()
-        if server is None or server.node is None or server.skew_ms < 0:
-            # By the clock of the node that is asked: one that is behind cannot know of what was issued since.
+        if server is None or server.node is None or server.skew_ms:
+            # By the clock of the node that is asked: one that is behind cannot know what was issued since, and one
+            # that is ahead revokes what will be.
             return
         tokens_from_s = self.now_ms(server) // 1_000 + 1
         command = RevokeTokens(Uid(uid), tokens_from_s)

@@ -205,8 +205,34 @@ def known_at(event: Event) -> int:
     return event.at
 
 
+class _WrittenCall(Struct, frozen=True, gc=False, tag="call"):
+    """A call as it is read: a `Raw` can be missing there, and not be null."""
+
+    start: int
+    uid: UidText
+    device: str
+    op: str
+    body: Raw
+    end: int | None = None
+    answer: Raw = Raw(b"")
+    error: ErrorView | None = None
+    token: str = ""
+
+    def call(self) -> Call:
+        """The call itself."""
+        answer = self.answer if bytes(self.answer) else None
+        return Call(self.start, self.uid, self.device, self.op, self.body, self.end, answer, self.error, self.token)
+
+
+_Written = _WrittenCall | Told | Mark | CutOff | Queued | Shown | StoredMessages | StoredContacts | DeviceCopy
+
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
+_decoder: msgspec.json.Decoder[_Written] = msgspec.json.Decoder(_Written)
+
+
+def _entry_of(line: bytes) -> Entry:
+    written = _decoder.decode(line)
+    return written.call() if isinstance(written, _WrittenCall) else written
 
 
 def lines_of(history: History) -> Iterator[bytes]:
@@ -227,4 +253,4 @@ def write(history: History, file: IO[bytes]) -> None:
 def read(path: Path) -> History:
     """Read a history. Raises `msgspec.ValidationError` or `msgspec.DecodeError` for what is none."""
     with path.open("rb") as file:
-        return History.of(_decoder.decode(line) for line in file if line.strip())
+        return History.of(_entry_of(line) for line in file if line.strip())
