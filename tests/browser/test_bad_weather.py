@@ -56,11 +56,13 @@ def test_a_device_that_was_away_catches_up_with_what_the_other_device_saw(
     phone.context.set_offline(True)
     for nth in range(5):
         desk.bob.say(f"news {nth}")
+    # Two people's messages stand in the order in which the server took them: the first person's are there first.
+    expect(desk.ann.bubble("news 4")).to_be_visible()
     desk.ann.say("from the desk")
     expect(desk.bob.bubble("from the desk")).to_be_visible()
     phone.context.set_offline(False)
     expect(ann.bubble("from the desk")).to_be_visible(timeout=40_000)
-    assert ann.texts()[-6:] == desk.ann.texts()[-6:]
+    assert ann.texts()[-6:] == desk.ann.texts()[-6:] == [*(f"news {nth}" for nth in range(5)), "from the desk"]
 
 
 def test_two_tabs_share_one_connection_and_one_copy(desk: Desk) -> None:

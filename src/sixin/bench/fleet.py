@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from sixin.bench.latency import Histogram, Latency
 from sixin.bench.machine import Share, Used, busy_s, shares, used_by
-from sixin.bench.plan import Failed, Go, Outcome, Plan, Progress, Ready, Told, Verdict
+from sixin.bench.plan import Failed, Go, Judge, Outcome, Plan, Progress, Quiet, Ready, Told, Verdict
 from sixin.bench.spawn import pipe
 
 OPEN_TIMEOUT_S = 180.0
@@ -96,22 +96,27 @@ class _Process:
             raise RunFailed(f"A worker did not get ready: {told}")
         return told
 
-    async def go(self, at: float) -> Outcome:
+    async def go(self, at: float, together: asyncio.Barrier) -> Outcome:
+        """Carry out the plan. All workers are quiet before one of them judges: they send to each other's users."""
         await self._tell(Go(at))
         while True:
             told = await self._heard(END_TIMEOUT_S)
             if isinstance(told, Outcome):
                 return told
-            if not isinstance(told, Progress):
+            if isinstance(told, Quiet):
+                await together.wait()
+                await self._tell(Judge())
+            elif isinstance(told, Progress):
+                self.answered, self.frames = told.answered, told.frames
+            else:
                 raise RunFailed(f"A worker failed: {told}")
-            self.answered, self.frames = told.answered, told.frames
 
     async def end(self) -> None:
         if self._process.returncode is None:
             self._process.kill()
         await self._process.wait()
 
-    async def _tell(self, told: Plan | Go) -> None:
+    async def _tell(self, told: Plan | Go | Judge) -> None:
         stdin = pipe(self._process.stdin)
         stdin.write(msgspec.json.encode(told) + b"\n")
         await stdin.drain()
@@ -143,9 +148,10 @@ async def measure(
         for process in processes:
             await process.start()
         ready = await asyncio.gather(*(process.ready() for process in processes))
+        together = asyncio.Barrier(len(processes))
         at = perf_counter() + BEGIN_IN_S
         async with asyncio.TaskGroup() as tasks:
-            outcomes = [tasks.create_task(process.go(at)) for process in processes]
+            outcomes = [tasks.create_task(process.go(at, together)) for process in processes]
             look = tasks.create_task(_look(plan, at, server_pids, processes, say))
     except (TimeoutError, ExceptionGroup) as failed:
         raise RunFailed(repr(failed)) from failed

@@ -47,11 +47,19 @@ class Go(Struct, frozen=True, tag=True):
     at: float
 
 
+class Judge(Struct, frozen=True, tag=True):
+    """Every worker is quiet: what is there now may be compared."""
+
+
 class Progress(Struct, frozen=True, tag=True):
     """How a worker is getting on."""
 
     answered: int
     frames: int
+
+
+class Quiet(Struct, frozen=True, tag=True):
+    """Nothing of this worker is under way any more."""
 
 
 class Verdict(Struct, tag=True):
@@ -106,4 +114,4 @@ class Failed(Struct, frozen=True, tag=True):
     reason: str
 
 
-Told = Ready | Progress | Outcome | Failed
+Told = Ready | Progress | Quiet | Outcome | Failed

@@ -1,6 +1,6 @@
 """One process of the load generator: opens its links, keeps its part of the rate, measures, and checks what it sent.
 
-Told by lines of JSON on its standard input (`Plan`, then `Go`), tells by lines on its standard output.
+Told by lines of JSON on its standard input (`Plan`, then `Go`, then `Judge`), tells by lines on its standard output.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import msgspec
 
 from sixin.bench.latency import Histogram
 from sixin.bench.link import Broken, Calls, Link, Refused
-from sixin.bench.plan import Failed, Go, Outcome, Plan, Progress, Ready, Told, Verdict
+from sixin.bench.plan import Failed, Go, Judge, Outcome, Plan, Progress, Quiet, Ready, Told, Verdict
 from sixin.bench.tokens import mint
 from sixin.bench.traffic import KIND_BITS, Fanout, Mix, Requests, Sender, Sends, requests_of
 from sixin.bench.verdict import check_user
@@ -74,7 +74,7 @@ class Worker:
                 opening.create_task(open_one(link))
 
     async def run(self, at: float) -> Outcome:
-        """Make requests from `at` on, through the warm-up and the measured window; then check."""
+        """Make requests from `at` on, through the warm-up and the measured window."""
         plan = self._plan
         self._start = at + plan.warmup_s
         self._stop = self._start + plan.seconds
@@ -86,7 +86,7 @@ class Worker:
         self._running = False
         await self._drain()
         cpu_s, frames, read = window.result()
-        outcome = Outcome(
+        return Outcome(
             latencies={kind: histogram_of(latencies) for kind, latencies in self._latencies.items() if latencies},
             answered_in_window=self._answered_in_window,
             answered=self._answered_total,
@@ -97,9 +97,12 @@ class Worker:
             late=histogram_of(self._late),
             cpu_s=cpu_s,
         )
-        if plan.verify and isinstance(self._requests, Sends | Mix):
-            outcome.verdict = await self._verify(self._requests.senders)
-        return outcome
+
+    async def judge(self) -> Verdict | None:
+        """Compare what the server holds with what it acknowledged here. Only once no worker has a send under way."""
+        if self._plan.verify and isinstance(self._requests, Sends | Mix):
+            return await self._verify(self._requests.senders)
+        return None
 
     def progress(self) -> Progress:
         """How far it has come."""
@@ -257,7 +260,11 @@ async def main() -> None:
         gc.disable()  # a collection in the middle would be counted as the server's latency
         telling = loop.create_task(_progress(worker))
         try:
-            _tell(await worker.run(go.at))
+            outcome = await worker.run(go.at)
+            _tell(Quiet())
+            msgspec.json.decode(await lines.readline(), type=Judge)
+            outcome.verdict = await worker.judge()
+            _tell(outcome)
         finally:
             telling.cancel()
     except* (Broken, Refused, OSError, TimeoutError) as failed:
