@@ -53,6 +53,7 @@ class Mutation(Struct):
     faults: Faults = Faults(0, 0, 0)
     crashes: bool = False
     devices: int = 2
+    phones: int = 0
 
     @property
     def named(self) -> str:
@@ -72,10 +73,10 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
         engine="memory",
         cache=mutation.cache,
         faults=mutation.faults,
-        raw_devices=mutation.devices,
-        sdk_devices=0,
+        raw_devices=1 if mutation.phones else mutation.devices,
+        sdk_devices=mutation.phones,
         throttled=False,
-        page=[3, 50][seed % 2],
+        page=[1, 2][seed % 2] if mutation.phones else [3, 50][seed % 2],
     )
 
 
