@@ -68,7 +68,7 @@ def test_every_step_in_every_state_does_what_the_table_says(state: State, one: S
     [
         (State.OPENING, UNREAD, (2, "unauthenticated")),
         (State.GREETING, UNREAD, (2, "unauthenticated")),
-        (State.GREETING, HELLO, (1, "unauthenticated")),
+        (State.GREETING, HELLO, (1, "bad_request")),
         (State.READY, HELLO, (1, "bad_request")),
         (State.CLOSED, HELLO, (1, "unavailable")),
         (State.CLOSED, UNREAD, (2, "unavailable")),
@@ -80,6 +80,14 @@ def test_a_frame_out_of_turn_is_refused_under_its_id(
     connection = connection_in(state)
     assert refusal(connection.receive(payload)) == answer
     assert connection.state is state
+
+
+def test_a_hello_that_comes_twice_does_not_question_the_token_nor_end_the_greeting() -> None:
+    connection = connection_in(State.GREETING)
+    assert refusal(connection.receive(HELLO)) == (1, "bad_request")
+    assert connection.welcome()
+    assert refusal(connection.receive(HELLO)) == (1, "bad_request")
+    assert isinstance(connection.receive(UNREAD), Request)
 
 
 def test_a_hello_that_cannot_be_read_may_be_said_again() -> None:

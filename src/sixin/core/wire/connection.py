@@ -83,7 +83,7 @@ class Connection:
         step = Step.HELLO if request.op == "hello" else Step.REQUEST
         following = NEXT.get((self.state, step))
         if following is None:
-            return self._refused(request.id, self._out_of_turn())
+            return self._refused(request.id, self._out_of_turn(step))
         if step is Step.REQUEST:
             return request
         try:
@@ -111,13 +111,10 @@ class Connection:
     def _refused(self, request_id: int | None, error: errors.SixinError) -> Refused:
         return Refused(codec.encode_refusal(request_id, error), error.code)
 
-    def _out_of_turn(self) -> errors.SixinError:
-        match self.state:
-            case State.READY:
-                return errors.BadRequest("hello is said once, as the first frame.")
-            case State.CLOSED:
-                return errors.Unavailable("This connection is closed; open another one.")
-            case _:
-                return errors.Unauthenticated(
-                    "The first frame is a hello with a token; nothing else comes before its answer."
-                )
+    def _out_of_turn(self, step: Step) -> errors.SixinError:
+        if self.state is State.CLOSED:
+            return errors.Unavailable("This connection is closed; open another one.")
+        if step is Step.HELLO:
+            # Not `unauthenticated`: its token is as good as the first one's, and a client would throw it away.
+            return errors.BadRequest("hello is said once, as the first frame.")
+        return errors.Unauthenticated("The first frame is a hello with a token; nothing else comes before its answer.")
