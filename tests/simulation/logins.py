@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sixin.core.ids import Uid
 from sixin.server.auth import Tokens
+from sixin.trial.tap import Login
 
 LIFE_S = 40 * 366 * 86_400
 """Longer than any run, with all its years."""
@@ -15,7 +16,7 @@ class Logins:
     def __init__(self, tokens: Tokens, now_s: Callable[[], int]) -> None:
         self._tokens = tokens
         self._now_s = now_s
-        self._names: dict[str, str] = {}
+        self._logins: dict[str, Login] = {}
         self._issued: dict[tuple[int, str], tuple[str, int]] = {}
         self._from_s: dict[int, int] = {}
         self._generations: dict[int, int] = {}
@@ -27,12 +28,16 @@ class Logins:
             now_s = self._now_s()
             token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=LIFE_S, device_id=device)
             self._issued[uid, device] = (token, now_s)
-            self._names[token] = f"login {self._generations.get(uid, 1)}"
+            self._logins[token] = Login(uid, device, f"login {self._generations.get(uid, 1)}")
         return token
 
     def name_of(self, token: str) -> str:
         """A token's name in the history."""
-        return self._names[token]
+        return self._logins[token].name
+
+    def of(self, token: str) -> Login | None:
+        """Whose token this is."""
+        return self._logins.get(token)
 
     def revoked(self, uid: int, tokens_from_s: int) -> list[str]:
         """A user's tokens are believed from this time on only. The names of those that are dead now."""

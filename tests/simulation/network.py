@@ -1,7 +1,8 @@
 """Links between devices and nodes: ordered while they hold, broken at any point, late, and sometimes dead in silence.
 
 A link carries whole frames, as a WebSocket does. Within one link nothing overtakes, but notices, which may
-(design §1), are lost, doubled and moved behind one another here, where nothing else is.
+(design §1), are lost, doubled and moved behind one another here. What a device asks may arrive twice, one right behind
+the other; nothing else is lost or moved.
 """
 
 import asyncio
@@ -32,6 +33,8 @@ class LinkFaults:
     goes_dead: float = 0.0
     """The link stays open and carries nothing any more, until somebody's patience ends."""
     dead_s: float = 40.0
+    doubles: float = 0.0
+    """Whatever a device asks arrives twice, its hello too."""
     loses_notice: float = 0.0
     doubles_notice: float = 0.0
     moves_notice: float = 0.0
@@ -58,6 +61,9 @@ class Ends(Protocol):
 
     def received(self, frame: bytes) -> None:
         """A frame arrives."""
+
+    def doubled(self, frame: bytes) -> None:
+        """A frame of the device arrives at the node once more."""
 
     def closed(self) -> None:
         """The link is gone."""
@@ -141,6 +147,9 @@ class Link:
             self.go_dead()
         if self.open and not self.dead:
             self._up.send(frame)
+            if self._chance.random() < self._faults.doubles:
+                self._device.doubled(frame)
+                self._up.send(frame)
 
     def break_now(self) -> None:
         """The link is gone. What was on its way arrives up to a point."""

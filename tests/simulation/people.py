@@ -2,43 +2,19 @@
 
 import asyncio
 from random import Random
-from typing import Any
-
-import msgspec
 
 from sixin.core.errors import SixinError, Unauthenticated
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
+from sixin.trial.people import Known, Person
+from sixin.trial.recorder import Recorder
+from sixin.trial.tap import Tap, request
 from tests.simulation.loop import inside
 from tests.simulation.network import Link, LinkFaults
-from tests.simulation.recorder import Recorder
 from tests.simulation.servers import Server, Servers
-from tests.simulation.tap import Tap, request
 
 PATIENCE_S = 20.0
 HELLO_ID = 1
-
-
-class Person:
-    """A user: what his devices know between them."""
-
-    def __init__(self, uid: int, peers: list[int]) -> None:
-        self.uid = uid
-        self.peers = peers
-        self.seen: dict[str, dict[int, int]] = {}
-        """The messages he knows of in each session: msg_id to sender."""
-        self.sent: list[tuple[str, int, object]] = []
-        """What he sent: session_id, seq_id and content, for retries."""
-        self.last_seq_id = 0
-
-    def next_seq_id(self) -> int:
-        """A number he has not used."""
-        self.last_seq_id += 1
-        return self.last_seq_id
-
-    def learn(self, message: dict[str, Any]) -> None:
-        """He has seen a message."""
-        self.seen.setdefault(message["session_id"], {})[int(message["msg_id"])] = int(message["sender"])
 
 
 class RawConnection:
@@ -48,7 +24,7 @@ class RawConnection:
         self._device = device
         self._last_id = HELLO_ID
         self._waiting: dict[int, asyncio.Future[bytes | None]] = {}
-        self._tap = Tap(device.recorder, device.servers.logins, device.person.uid, device.name)
+        self._tap = Tap(device.recorder, device.servers.logins)
         self.link = Link(device.chance, device.faults, server.process, self)
 
     def ask(self, op: str, encoded: bytes) -> "asyncio.Future[bytes | None]":
@@ -73,10 +49,14 @@ class RawConnection:
         elif answered is not None:
             number, asked, answer = answered
             if answer is not None:
-                self._device.take_answer(asked.op, answer, asked.body)
-            future = self._waiting.pop(number)
-            if not future.done():
+                self._device.known.take_answer(asked.op, answer, asked.body)
+            future = self._waiting.pop(number, None)
+            if future is not None and not future.done():
                 future.set_result(answer)
+
+    def doubled(self, frame: bytes) -> None:
+        """A frame of ours leaves once more."""
+        self._tap.sent(frame)
 
     def closed(self) -> None:
         """The link is gone, and with it every answer."""
@@ -95,9 +75,8 @@ class RawDevice:
         self, chance: Random, person: Person, name: str, servers: Servers, recorder: Recorder, faults: LinkFaults
     ) -> None:
         self.person = person
+        self.known = Known(person)
         self.name = name
-        self.cursors: dict[str, int] = {}
-        self.contact_cursor = 0
         self.chance = chance
         self.recorder = recorder
         self.faults = faults
@@ -155,23 +134,8 @@ class RawDevice:
         """Something is told."""
         if frame.startswith(b'{"notice":"bye"'):
             connection.link.break_now()
-            return
-        notice = msgspec.json.decode(frame)
-        if isinstance(notice.get("message"), dict):
-            self.person.learn(notice["message"])
-
-    def take_answer(self, op: str, answer: bytes, body: bytes) -> None:
-        """Learn from an answer."""
-        value, asked = msgspec.json.decode(answer), msgspec.json.decode(body)
-        for message in [*value.get("messages", []), *([value["message"]] if "message" in value else [])]:
-            self.person.learn(message)
-        if op == "pull_new" and asked["after_version"] == self.cursors.get(asked["session_id"], 0):
-            self.cursors[asked["session_id"]] = value["version_id"]
-        elif op == "pull_contacts":
-            self.contact_cursor = value["version_id"]
-            for contact in value["contacts"]:
-                if contact["last_message"]:
-                    self.person.learn(contact["last_message"])
+        else:
+            self.known.take_notice(frame)
 
     async def ask(self, op: str, body: dict[str, object]) -> bytes | None:
         """Ask over the socket, or over HTTP where there is none. None for a refusal or silence."""
@@ -196,7 +160,7 @@ class RawDevice:
             self.recorder.refused(asked, answer)
             return None
         self.recorder.answered(asked, answer)
-        self.take_answer(op, answer, encoded)
+        self.known.take_answer(op, answer, encoded)
         return answer
 
     async def _over_http(self, op: str, encoded: bytes, token: str) -> bytes | SixinError | None:

@@ -18,13 +18,13 @@ from sixin.client.transport import Channel, LinkLost
 from sixin.core.errors import SixinError
 from sixin.core.wire.codec import encode
 from sixin.core.wire.views import contact_view, message_view
+from sixin.trial.people import Person
+from sixin.trial.recorder import Recorder
+from sixin.trial.tap import Tap
 from sixin.verify.history import DeviceCopy, HeldMessages
 from tests.simulation.loop import Process, inside
 from tests.simulation.network import Link, LinkFaults
-from tests.simulation.people import Person
-from tests.simulation.recorder import Recorder
 from tests.simulation.servers import Servers
-from tests.simulation.tap import Tap
 
 SETTLE_S = 3_600.0
 """A device that is not equal to the server after an hour of good weather never will be."""
@@ -115,6 +115,10 @@ class LinkChannel(Channel):
         self._tap.arrived(frame)
         self._frames.put_nowait(frame)
 
+    def doubled(self, frame: bytes) -> None:
+        """A frame of ours leaves once more."""
+        self._tap.sent(frame)
+
     def closed(self) -> None:
         """The link is gone."""
         self._tap.closed()
@@ -159,7 +163,7 @@ class Phone:
             raise LinkLost("Nobody is there.")
         process, node = server.process, server.node
         channel = LinkChannel(
-            Tap(self._recorder, self._servers.logins, self.person.uid, self.name),
+            Tap(self._recorder, self._servers.logins),
             lambda device: Link(self._chance, self._faults, process, device),
         )
         if not channel.link.connect(node.websocket):

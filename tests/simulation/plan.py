@@ -6,36 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
+from sixin.trial.errands import OPERATIONS
 from tests.simulation.limits import Limits, choose
 
 Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "revoke", "crash", "crash_soon", "stop", "clock"]
-
-OPERATIONS: dict[str, int] = {
-    "send": 40,
-    "resend": 6,
-    "conflict": 1,
-    "read": 10,
-    "recall": 5,
-    "delete_all": 3,
-    "delete_me": 4,
-    "clear": 2,
-    "clear_up_to": 2,
-    "delete_contact": 1,
-    "pin": 4,
-    "mute": 3,
-    "label": 2,
-    "pull_new": 10,
-    "pull_old": 6,
-    "pull_contacts": 6,
-    "pull_hidden": 2,
-    "contact": 4,
-    "unread": 3,
-    "typing": 1,
-    "trespass": 2,
-    "recall_foreign": 1,
-    "nonsense": 1,
-}
-"""What people do, and how often."""
 
 
 class Action(Struct, frozen=True):

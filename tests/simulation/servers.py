@@ -14,12 +14,12 @@ from sixin.server.auth import Tokens
 from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings
 from sixin.server.store.base import Store
+from sixin.trial.recorder import Recorder
 from tests.simulation.bus import SimulatedBus, Wire
 from tests.simulation.disk import Disk, SimulatedStore
 from tests.simulation.limits import Limits, tighten
 from tests.simulation.logins import Logins
 from tests.simulation.loop import Process, SimulatedLoop, inside
-from tests.simulation.recorder import Recorder
 
 BORN_MS = 1_780_000_000_000
 """When the world begins: the middle of 2026."""

@@ -11,18 +11,20 @@ from msgspec import Struct
 from sixin.server.config import Settings
 from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
+from sixin.trial.app_errands import use
+from sixin.trial.errands import errand, session_id_of
+from sixin.trial.people import Person
+from sixin.trial.recorder import Recorder
 from sixin.verify.history import History, lines_of
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
-from tests.simulation.errands import errand, session_id_of
+from tests.simulation.ends import take_end
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
-from tests.simulation.people import Person, RawDevice
-from tests.simulation.phone_errands import use
+from tests.simulation.people import RawDevice
 from tests.simulation.phones import Phone
 from tests.simulation.plan import Action, Plan
-from tests.simulation.recorder import Recorder
 from tests.simulation.rows import SqliteRows
 from tests.simulation.servers import Sabotage, Servers
 
@@ -99,6 +101,7 @@ class World:
         self._link_faults = LinkFaults(
             breaks=0.02 * faults.network,
             goes_dead=0.002 * faults.network,
+            doubles=0.02 * faults.network,
             loses_notice=0.1 * faults.notices,
             doubles_notice=0.1 * faults.notices,
             moves_notice=0.1 * faults.notices,
@@ -161,7 +164,7 @@ class World:
         if action.kind == "connect":
             await device.connect()
         elif action.kind == "do":
-            asked = errand(Random(action.luck), device, action.op, self.plan.page)
+            asked = errand(Random(action.luck), device.known, action.op, self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
         else:
@@ -206,7 +209,7 @@ class World:
         # A last word of everybody: whoever should not hear it, does not; whoever should, has to.
         for device in self.raw:
             await device.connect()
-            asked = errand(Random(f"last {device.name}"), device, "send", self.plan.page)
+            asked = errand(Random(f"last {device.name}"), device.known, "send", self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
         # One after the other, and again: what one still had to say is news for the others.
@@ -220,7 +223,7 @@ class World:
         """Write down what the server holds."""
         uids = [person.uid for person in self.people]
         sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        await self.recorder.take_end(self.disk.rows, uids, sessions)
+        await take_end(self.recorder.history, self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:

@@ -1,15 +1,33 @@
-"""What a person does with the app, for one action of the plan."""
+"""What a person does with an app that is made with the SDK."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from sixin.client.client import Client
+from sixin.client.history import Page
 from sixin.core.content import canonical
 from sixin.core.wire.codec import encode
-from tests.simulation.errands import LABELS, WORDS, session_id_of
-from tests.simulation.phones import Phone
+from sixin.trial.errands import LABELS, WORDS, session_id_of
+from sixin.trial.people import Person
+
+
+class Phone(Protocol):
+    """A device that runs the SDK."""
+
+    person: Person
+    name: str
+
+    async def use(self, act: Callable[[Client], Coroutine[Any, Any, Any]]) -> None:
+        """Do something with the app, as a person would: what it refuses, it refuses."""
+
+    def queued(self, session_id: str, content: bytes) -> None:
+        """The app said that it keeps a message until it is delivered."""
+
+    def shows(self, session_id: str, page: Page) -> None:
+        """The app shows a page of history."""
+
 
 Use = Callable[[Random, Phone, Client, str], Awaitable[Any]]
 

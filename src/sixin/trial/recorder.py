@@ -1,21 +1,13 @@
-"""Writes the history of a run: one counter for the order of everything, and the end state when it is over."""
-
-from collections.abc import Iterable
+"""Writes the history of a run: one counter for the order of everything."""
 
 from msgspec import Raw
 
 from sixin.client.history import Page
-from sixin.core.contact import Contact
 from sixin.core.errors import SixinError
-from sixin.core.ids import SessionId, Uid
-from sixin.core.limits import PAGE_HIDDEN_MAX
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode, error_view
-from sixin.core.wire.views import contact_view, message_view
-from sixin.server.store.memory import MemoryStore
-from sixin.verify.history import Call, CutOff, History, Mark, Queued, Shown, StoredContacts, StoredMessages, Told
-
-ALL = 10**9
+from sixin.core.wire.views import message_view
+from sixin.verify.history import Call, CutOff, History, Mark, Queued, Shown, Told
 
 
 class Asked:
@@ -88,42 +80,3 @@ class Recorder:
     def cut_off(self, uid: int, token: str) -> None:
         """Nothing may be delivered to this login from here on."""
         self.history.events.append(CutOff(self.now(), str(uid), token=token))
-
-    async def take_end(self, rows: MemoryStore, uids: Iterable[int], sessions: Iterable[str]) -> None:
-        """What the server holds at the end."""
-        for session_id in map(SessionId, sessions):
-            head = await rows.session(session_id)
-            messages = await rows.messages(session_id, before_sort_key=None, limit=ALL)
-            if head.version_id or messages:
-                encoded = [Raw(encode(message_view(message))) for message in messages]
-                self.history.ends.append(StoredMessages(session_id, head.version_id, encoded))
-        for uid in map(Uid, uids):
-            await self._take_user(rows, uid)
-
-    async def _take_user(self, rows: MemoryStore, uid: Uid) -> None:
-        head = await rows.user(uid)
-        contacts: list[Contact] = []
-        hidden: list[tuple[str, str, int]] = []
-        more = True
-        while more:
-            after_version = contacts[-1].version_id if contacts else 0
-            page = await rows.pull_contacts(uid, after_version=after_version, limit=1_000)
-            contacts += page.contacts
-            more = page.more
-        for contact in contacts:
-            hidden += await _hidden(rows, contact)
-        lines = [Raw(encode(contact_view(contact))) for contact in contacts]
-        self.history.ends.append(StoredContacts(str(uid), head.version_id, head.unread_total, lines, hidden))
-
-
-async def _hidden(rows: MemoryStore, contact: Contact) -> list[tuple[str, str, int]]:
-    """What a user hid in a session, with the version of each: a page tells only its last, so each is asked for."""
-    found: list[tuple[str, str, int]] = []
-    known: set[int] = set()
-    for version in range(contact.hidden_version, 0, -1):
-        page = await rows.pull_hidden(
-            contact.owner, contact.session_id, after_version=version - 1, limit=PAGE_HIDDEN_MAX
-        )
-        found += [(contact.session_id, str(msg_id), version) for msg_id in page.msg_ids if msg_id not in known]
-        known.update(page.msg_ids)
-    return found
