@@ -28,11 +28,11 @@ OVERTAKEN = Changes(users=(UserHead(ANN, 99, 99),))
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_a_commit_whose_answer_was_lost_is_found_by_the_retry(empty_postgres_url: str) -> None:
+async def test_a_batch_whose_answer_was_lost_is_found_by_the_retry(empty_postgres_url: str) -> None:
     async with Cable(empty_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
         await node.do(send_of(ANN, BEN, 1, "before"))
-        cable.cut_after(b"COMMIT")
-        send = send_of(ANN, BEN, 2, "hello")
+        cable.cut_after(b"a text to be cut at")
+        send = send_of(ANN, BEN, 2, "a text to be cut at")
         with pytest.raises(errors.Unavailable):
             await node.do(send)
         assert cable.cuts == 1
@@ -43,17 +43,19 @@ async def test_a_commit_whose_answer_was_lost_is_found_by_the_retry(empty_postgr
         await assert_true(node.store, [ANN_BEN], [ANN, BEN])
 
 
-async def test_a_link_that_breaks_before_the_commit_leaves_nothing(empty_postgres_url: str) -> None:
+@pytest.mark.parametrize(("word", "written"), [(b"COMMIT", True), (b"write_batch", False)])
+async def test_a_transaction_whose_link_breaks_is_written_whole_or_not_at_all(
+    empty_postgres_url: str, word: bytes, written: bool
+) -> None:
     async with Cable(empty_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
-        await node.do(send_of(ANN, BEN, 1, "before"))
-        cable.cut_after(b"a text to be cut at")
-        send = send_of(ANN, BEN, 2, "a text to be cut at")
-        with pytest.raises(errors.Unavailable):
-            await node.do(send)
-        assert len(await all_messages(node.store, ANN_BEN)) == 1
+        async with node.store.transaction() as transaction:
+            await transaction.load(Keys(users={ANN, BEN}))
+            cable.cut_after(word)
+            with pytest.raises(errors.Unavailable):
+                await transaction.commit(Changes(users=(UserHead(ANN, 1, 1), UserHead(BEN, 1, 1))))
+        assert cable.cuts == 1
 
-        assert (await node.insist(send)).changed
-        await assert_true(node.store, [ANN_BEN], [ANN, BEN])
+        assert [(await node.store.user(uid)).version_id for uid in (ANN, BEN)] == [written, written]
 
 
 async def test_a_node_that_stops_in_the_middle_of_a_batch_holds_up_the_others_only_so_long(

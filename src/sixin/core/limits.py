@@ -81,6 +81,10 @@ STORE_TIMEOUT_S: Final = 30.0
 STORE_ATTEMPTS_MAX: Final = 5
 """How often a batch is begun that collides with other nodes. Locks are taken in one order, so even one is rare."""
 
+DISTRUST_BATCHES_MAX: Final = 64
+"""Batches that lock before they decide, after others have changed again and again what was remembered: where nodes
+write the same, one batch in 65 is begun twice."""
+
 POSTGRES_READERS_MAX: Final = 8
 """Connections of one node that read, beside the one that writes. Four kept two cores of PostgreSQL busy."""
 

@@ -7,12 +7,14 @@ An engine knows rows and transactions, and none of the rules. `memory.py` is the
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
 
+from msgspec import Struct
+
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
 from sixin.core.rows import Changes as Changes
 from sixin.core.rows import Keys, Loaded
-from sixin.core.session import Session
+from sixin.core.session import Session, SlotHead
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
 
 
@@ -105,6 +107,30 @@ class Store(ABC):
     @abstractmethod
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
         """A session's messages as they are stored, newest first, for the inspector and the checker."""
+
+
+class Heads(Struct, frozen=True, gc=False):
+    """The heads that a batch was decided on. Whatever else it read cannot change without one of them."""
+
+    slots: list[SlotHead]
+    sessions: list[Session]
+    users: list[UserHead]
+
+
+class SharedStore(Store):
+    """A store that other nodes write too, and that can say whether what is remembered still holds."""
+
+    owned = False
+
+    @abstractmethod
+    async def peek(self, keys: Keys) -> Loaded:
+        """What `Transaction.load` loads, without a lock: it may be old by the time it is used."""
+
+    @abstractmethod
+    async def commit_if(self, relied_on: Heads, changes: Changes) -> None:
+        """Write the changes, durable and visible, if these heads are still what they were; also where nothing is to
+        be written, so that whoever decided so may rely on it. Raises `Collided` if not, and then wrote nothing;
+        `Unavailable` where it is not known whether it did."""
 
 
 class StoreRefused(Exception):

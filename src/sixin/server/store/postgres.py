@@ -1,7 +1,8 @@
 """PostgreSQL as a store: several nodes write at once, each batch in one transaction.
 
-A batch takes four round trips: BEGIN, lock and load, write, COMMIT. What the locks promise is written down in
-docs/storage.md; the SQL stands in sql/postgres/.
+A batch takes one round trip where what the writer remembers still holds, and four where nodes write the same: BEGIN,
+lock and load, write, COMMIT. What the locks promise is written down in docs/decisions/postgres-locking.md; the SQL
+stands in sql/postgres/.
 """
 
 import logging
@@ -24,13 +25,14 @@ from sixin.core.timeline import (
     page_of_contacts,
     page_of_hidden,
 )
-from sixin.server.store.base import Store, Transaction
+from sixin.server.store.base import Heads, SharedStore, Transaction
 from sixin.server.store.postgres_link import Connection, Link, translated
 from sixin.server.store.postgres_rows import (
     contacts_from,
     load_arguments,
     loaded_from,
     messages_from,
+    relied_arguments,
     session_from,
     session_key,
     user_from,
@@ -44,10 +46,8 @@ log = logging.getLogger(__name__)
 STATEMENTS = statements("postgres")
 
 
-class PostgresStore(Store):
+class PostgresStore(SharedStore):
     """Timelines in a PostgreSQL database that may be shared with other nodes, and with an application's own tables."""
-
-    owned = False
 
     def __init__(self, url: str, *, open_wait_s: float = POSTGRES_OPEN_WAIT_S) -> None:
         """`url`: `postgresql://user:password@host:port/database`, several hosts separated by commas, and
@@ -75,6 +75,17 @@ class PostgresStore(Store):
         """One transaction on one connection."""
         async with self._link.transaction() as connection:
             yield _PostgresTransaction(connection)
+
+    async def peek(self, keys: Keys) -> Loaded:
+        """One round trip."""
+        async with self._link.connection() as connection:
+            return await _load(connection, keys, locking=False)
+
+    async def commit_if(self, relied_on: Heads, changes: Changes) -> None:
+        """One round trip: the statement is the transaction."""
+        arguments = (*relied_arguments(relied_on), *write_arguments(changes))
+        async with self._link.connection() as connection:
+            await connection.execute(STATEMENTS["commit_batch"], *arguments)
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""
@@ -152,12 +163,15 @@ class _PostgresTransaction(Transaction):
     async def load(self, keys: Keys) -> Loaded:
         """Lock and load."""
         with translated():
-            row = await self._connection.fetchrow(STATEMENTS["load_batch"], *load_arguments(keys))
-        assert row is not None  # noqa: S101 - a function that returns one row
-        return loaded_from(row, keys)
+            return await _load(self._connection, keys, locking=True)
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit. Where the link breaks before COMMIT is answered, only the next load can tell."""
         with translated():
             await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
             await self._connection.execute("COMMIT")
+
+
+async def _load(connection: Connection, keys: Keys, *, locking: bool) -> Loaded:
+    (row,) = await connection.fetch(STATEMENTS["load_batch"], locking, *load_arguments(keys))
+    return loaded_from(row, keys)

@@ -131,7 +131,7 @@ class Link:
             raise errors.Unavailable("Too much is waiting to be read; try again in a moment.")
         self._reading += 1
         try:
-            async with asyncio.timeout(STORE_TIMEOUT_S), self._readers, self._connection() as connection:
+            async with asyncio.timeout(STORE_TIMEOUT_S), self._readers, self.connection() as connection:
                 yield connection
         except TimeoutError:
             raise _unavailable("no answer in time") from None
@@ -141,7 +141,7 @@ class Link:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A connection inside a transaction. Whatever was not committed when it is left is rolled back."""
-        async with self._connection() as connection:
+        async with self.connection() as connection:
             await connection.execute("BEGIN")
             try:
                 yield connection
@@ -149,7 +149,8 @@ class Link:
                 await _roll_back(connection)
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Connection]:
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the writer's. What the driver raises is translated."""
         if self._pool is None:
             raise errors.Unavailable("The store is closed.")
         with translated():

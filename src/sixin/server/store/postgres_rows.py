@@ -10,6 +10,7 @@ from sixin.core.ids import MsgId, SessionId, slot_of, slot_of_message
 from sixin.core.message import Message
 from sixin.core.rows import Changes, Keys, Loaded, PreviewWithout, UnreadUpTo
 from sixin.core.session import Session, SlotHead
+from sixin.server.store.base import Heads
 
 Record = Sequence[Any]
 """A row from the driver: values in the order of the type in `sql/postgres/`."""
@@ -89,7 +90,7 @@ def loaded_from(row: Any, keys: Keys) -> Loaded:
 
 
 def load_arguments(keys: Keys) -> Arguments:
-    """What `sixin.load_batch` is given."""
+    """What `sixin.load_batch` is given, after whether to lock."""
     unread_facts, preview_facts = _facts_of(keys)
     return (
         list(keys.slots),
@@ -114,6 +115,15 @@ def _facts_of(keys: Keys) -> tuple[list[UnreadUpTo], list[PreviewWithout]]:
     )
 
 
+def relied_arguments(heads: Heads) -> Arguments:
+    """The first part of what `sixin.commit_batch` is given: in the order of its locks, which is how it compares."""
+    return (
+        sorted((head.slot, head.last_tick) for head in heads.slots),
+        sorted(_session_row(session) for session in heads.sessions),
+        sorted((head.uid, head.version_id, head.unread_total) for head in heads.users),
+    )
+
+
 def write_arguments(changes: Changes) -> Arguments:
     """What `sixin.write_batch` is given."""
     return (
@@ -133,7 +143,7 @@ def session_key(session_id: SessionId) -> tuple[int, SessionId]:
     return slot_of(session_id), session_id
 
 
-def _session_row(session: Session) -> tuple[Any, ...]:
+def _session_row(session: Session) -> tuple[int, str, int, int, int]:
     return (
         *session_key(session.session_id),
         session.version_id,

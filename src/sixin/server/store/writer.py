@@ -16,9 +16,10 @@ from sixin.core import errors
 from sixin.core.commands import Command, Policy
 from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId
-from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_ATTEMPTS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
-from sixin.core.rows import Keys, Rows, add_keys, fact_of, merged, session_of
-from sixin.server.store.base import Collided, Store, Transaction
+from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
+from sixin.core.rows import Changes, Keys, Rows, add_keys, fact_of, merged, session_of
+from sixin.server.store.base import SharedStore, Store
+from sixin.server.store.shared import SharedBatches
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,14 @@ class Writer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._kept = Rows()
+        self._shared = SharedBatches(store) if isinstance(store, SharedStore) else None
         self.batches = 0
         self.commands = 0
+
+    @property
+    def collisions(self) -> int:
+        """Attempts at a batch that came to nothing because of other nodes."""
+        return 0 if self._shared is None else self._shared.collisions
 
     @property
     def stopping(self) -> bool:
@@ -143,7 +150,7 @@ class Writer:
     async def _write(self, batch: list[Waiting]) -> None:
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                outcomes = await self._commit_at_last(batch)
+                outcomes = await self._commit(batch)
         except asyncio.CancelledError:
             self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
             raise
@@ -169,40 +176,27 @@ class Writer:
         for waiting in batch:
             _answer(waiting, error)
 
-    async def _commit_at_last(self, batch: list[Waiting]) -> list[Outcome]:
-        """Commit, from the beginning again where another node was in the way: it decides on rows it then loads anew."""
-        for _ in range(STORE_ATTEMPTS_MAX):
-            try:
-                return await self._commit(batch)
-            except Collided as collided:
-                log.warning("batch_collided", extra={"commands": len(batch), "reason": str(collided)})
-        raise errors.Unavailable("Others are writing the same; try again in a moment.")
-
     async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
         keys = Keys()
         for waiting in batch:
             add_keys(keys, waiting.command, self._policy)
+        if self._shared is not None:
+            return await self._shared.commit(keys, lambda rows: self._decide_all(rows, batch))
+
         async with self._store.transaction() as transaction:
-            rows = await self._load(transaction, keys)
-            outcomes = [self._decide(rows, waiting.command) for waiting in batch]
-            changes = merged([outcome.changed for outcome in outcomes if isinstance(outcome, Decision)])
+            rows = self._kept
+            missing = _missing(rows, keys)
+            if missing:
+                rows.add(missing, await transaction.load(missing))
+            outcomes, changes = self._decide_all(rows, batch)
             if changes:
                 await transaction.commit(changes)
-        if self._store.owned:
-            self._trim(keys)
+        self._trim(keys)
         return outcomes
 
-    async def _load(self, transaction: Transaction, keys: Keys) -> Rows:
-        if not self._store.owned:
-            rows = Rows()
-            rows.add(keys, await transaction.load(keys))
-            return rows
-
-        rows = self._kept
-        missing = _missing(rows, keys)
-        if missing:
-            rows.add(missing, await transaction.load(missing))
-        return rows
+    def _decide_all(self, rows: Rows, batch: list[Waiting]) -> tuple[list[Outcome], Changes]:
+        outcomes = [self._decide(rows, waiting.command) for waiting in batch]
+        return outcomes, merged([outcome.changed for outcome in outcomes if isinstance(outcome, Decision)])
 
     def _decide(self, rows: Rows, command: Command) -> Outcome:
         try:

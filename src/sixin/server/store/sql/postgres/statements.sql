@@ -2,10 +2,13 @@
 
 -- load_batch --
 SELECT slots, sessions, users, contacts, replaced, shown, messages, hidden, profiles, unread, previews
-  FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+  FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
 -- write_batch --
 SELECT sixin.write_batch($1, $2, $3, $4, $5, $6, $7, $8);
+
+-- commit_batch --
+SELECT sixin.commit_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- contact --
 SELECT page, shown FROM sixin.contact($1, $2);

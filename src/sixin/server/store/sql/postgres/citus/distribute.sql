@@ -25,7 +25,7 @@ BEGIN
             ON CONFLICT (slot) DO UPDATE SET last_tick = s.last_tick
         RETURNING slot, last_tick
     )
-    SELECT array_agg(ROW(l.slot, l.last_tick)::sixin.slot_row) INTO locked FROM l;
+    SELECT array_agg(ROW(l.slot, l.last_tick)::sixin.slot_row ORDER BY l.slot) INTO locked FROM l;
     RETURN locked;
 END
 $$;
@@ -43,7 +43,8 @@ BEGIN
             ON CONFLICT (slot, session_id) DO UPDATE SET version_id = s.version_id
         RETURNING slot, session_id, version_id, last_ordinal, last_msg_id
     )
-    SELECT array_agg(ROW(l.slot, l.session_id, l.version_id, l.last_ordinal, l.last_msg_id)::sixin.session_row)
+    SELECT array_agg(ROW(l.slot, l.session_id, l.version_id, l.last_ordinal, l.last_msg_id)::sixin.session_row
+                     ORDER BY l.slot, l.session_id COLLATE "C")
       INTO locked FROM l;
     RETURN locked;
 END
@@ -62,7 +63,7 @@ BEGIN
             ON CONFLICT (uid) DO UPDATE SET version_id = u.version_id
         RETURNING uid, version_id, unread_total
     )
-    SELECT array_agg(ROW(l.uid, l.version_id, l.unread_total)::sixin.user_row) INTO locked FROM l;
+    SELECT array_agg(ROW(l.uid, l.version_id, l.unread_total)::sixin.user_row ORDER BY l.uid) INTO locked FROM l;
     RETURN locked;
 END
 $$;
@@ -71,4 +72,6 @@ $$;
 -- different orders. And no lock is wanted on whole shards: whoever writes a row holds its lock or its owner's.
 ALTER FUNCTION sixin.load_batch SET citus.multi_shard_modify_mode = 'sequential';
 ALTER FUNCTION sixin.load_batch SET citus.all_modifications_commutative = on;
+ALTER FUNCTION sixin.commit_batch SET citus.multi_shard_modify_mode = 'sequential';
+ALTER FUNCTION sixin.commit_batch SET citus.all_modifications_commutative = on;
 ALTER FUNCTION sixin.write_batch SET citus.all_modifications_commutative = on;

@@ -8,7 +8,7 @@ CREATE FUNCTION sixin.lock_slots(keys smallint[]) RETURNS sixin.slot_row[]
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (
-        SELECT array_agg(ROW(l.slot, l.last_tick)::sixin.slot_row)
+        SELECT array_agg(ROW(l.slot, l.last_tick)::sixin.slot_row ORDER BY l.slot)
           FROM (
               SELECT s.slot, s.last_tick
                 FROM sixin.slots AS s
@@ -24,7 +24,8 @@ CREATE FUNCTION sixin.lock_existing_sessions(keys sixin.session_key[]) RETURNS s
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (
-        SELECT array_agg(ROW(l.slot, l.session_id, l.version_id, l.last_ordinal, l.last_msg_id)::sixin.session_row)
+        SELECT array_agg(ROW(l.slot, l.session_id, l.version_id, l.last_ordinal, l.last_msg_id)::sixin.session_row
+                         ORDER BY l.slot, l.session_id)
           FROM (
               SELECT s.slot, s.session_id, s.version_id, s.last_ordinal, s.last_msg_id
                 FROM unnest(keys) AS k
@@ -40,7 +41,7 @@ CREATE FUNCTION sixin.lock_existing_users(keys bigint[]) RETURNS sixin.user_row[
 LANGUAGE plpgsql AS $$
 BEGIN
     RETURN (
-        SELECT array_agg(ROW(l.uid, l.version_id, l.unread_total)::sixin.user_row)
+        SELECT array_agg(ROW(l.uid, l.version_id, l.unread_total)::sixin.user_row ORDER BY l.uid)
           FROM (
               SELECT u.uid, u.version_id, u.unread_total
                 FROM sixin.users AS u
@@ -155,9 +156,46 @@ BEGIN
 END
 $$;
 
--- Lock what a batch names and load it, in one round trip. `shown` are the messages that contacts and previews show;
--- what the replaced contacts show is not needed, because the batch replaces it.
+-- The same rows without a lock.
+CREATE FUNCTION sixin.slots_of(keys smallint[]) RETURNS sixin.slot_row[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(ROW(s.slot, s.last_tick)::sixin.slot_row)
+          FROM sixin.slots AS s
+         WHERE s.slot = ANY (keys)
+    );
+END
+$$;
+
+CREATE FUNCTION sixin.sessions_of(keys sixin.session_key[]) RETURNS sixin.session_row[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(ROW(s.slot, s.session_id, s.version_id, s.last_ordinal, s.last_msg_id)::sixin.session_row)
+          FROM unnest(keys) AS k
+          JOIN sixin.sessions AS s ON s.slot = k.slot AND s.session_id = k.session_id
+    );
+END
+$$;
+
+CREATE FUNCTION sixin.users_of(keys bigint[]) RETURNS sixin.user_row[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (
+        SELECT array_agg(ROW(u.uid, u.version_id, u.unread_total)::sixin.user_row)
+          FROM sixin.users AS u
+         WHERE u.uid = ANY (keys)
+    );
+END
+$$;
+
+-- Load what a batch names, in one round trip, with its heads locked or not. Not locked, it is read statement by
+-- statement, heads first: whatever comes later is at least as new, and `commit_batch` compares the heads.
+-- `shown` are the messages that contacts and previews show; what the replaced contacts show is not needed, because the
+-- batch replaces it.
 CREATE FUNCTION sixin.load_batch(
+    locking boolean,
     slot_keys smallint[], session_keys sixin.session_key[], user_keys bigint[], contact_keys sixin.contact_key[],
     replaced_keys sixin.contact_key[], message_keys bigint[], seq_keys sixin.seq_key[], hidden_keys sixin.hidden_key[], profile_keys bigint[],
     unread_keys sixin.unread_key[], preview_keys sixin.preview_key[],
@@ -167,13 +205,13 @@ CREATE FUNCTION sixin.load_batch(
 ) LANGUAGE plpgsql AS $$
 BEGIN
     IF cardinality(slot_keys) > 0 THEN
-        slots := sixin.lock_slots(slot_keys);
+        slots := CASE WHEN locking THEN sixin.lock_slots(slot_keys) ELSE sixin.slots_of(slot_keys) END;
     END IF;
     IF cardinality(session_keys) > 0 THEN
-        sessions := sixin.lock_sessions(session_keys);
+        sessions := CASE WHEN locking THEN sixin.lock_sessions(session_keys) ELSE sixin.sessions_of(session_keys) END;
     END IF;
     IF cardinality(user_keys) > 0 THEN
-        users := sixin.lock_users(user_keys);
+        users := CASE WHEN locking THEN sixin.lock_users(user_keys) ELSE sixin.users_of(user_keys) END;
     END IF;
 
     IF cardinality(contact_keys) > 0 THEN
@@ -344,5 +382,39 @@ BEGIN
                registered = excluded.registered,
                tokens_from_s = excluded.tokens_from_s;
     END IF;
+END
+$$;
+
+-- Write a batch that was decided on rows nobody locked, in one round trip and one transaction: lock the heads it relied
+-- on now, and write only if they are what they were. Whoever changes a message, a contact or what is hidden changes the
+-- session's or the owner's head, so the heads stand for everything that was read. Given in the order they are locked.
+CREATE FUNCTION sixin.commit_batch(
+    relied_slots sixin.slot_row[], relied_sessions sixin.session_row[], relied_users sixin.user_row[],
+    slot_rows sixin.slot_row[], session_rows sixin.session_row[], user_rows sixin.user_row[],
+    contact_rows sixin.contact_row[], born sixin.message_row[], emptied sixin.message_row[],
+    hidden_rows sixin.hidden_row[], profile_rows sixin.profile_row[]
+) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    changed text;
+BEGIN
+    IF cardinality(relied_slots) > 0
+       AND sixin.lock_slots(ARRAY(SELECT r.slot FROM unnest(relied_slots) AS r)) IS DISTINCT FROM relied_slots THEN
+        changed := 'slot';
+    ELSIF cardinality(relied_sessions) > 0
+       AND sixin.lock_sessions(
+               ARRAY(SELECT ROW(r.slot, r.session_id)::sixin.session_key FROM unnest(relied_sessions) AS r)
+           ) IS DISTINCT FROM relied_sessions THEN
+        changed := 'session';
+    ELSIF cardinality(relied_users) > 0
+       AND sixin.lock_users(ARRAY(SELECT r.uid FROM unnest(relied_users) AS r)) IS DISTINCT FROM relied_users THEN
+        changed := 'user';
+    END IF;
+    IF changed IS NOT NULL THEN
+        RAISE EXCEPTION 'another node changed a %', changed USING ERRCODE = 'serialization_failure';
+    END IF;
+
+    PERFORM sixin.write_batch(
+        slot_rows, session_rows, user_rows, contact_rows, born, emptied, hidden_rows, profile_rows
+    );
 END
 $$;
