@@ -8,6 +8,7 @@ cluster is a throw-away one with fsync on, and everything shares this machine: t
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import os
 import time
@@ -82,23 +83,21 @@ async def _run_node(task: Task) -> Result:
     latencies: list[float] = []
     cpu_s = time.process_time()
     end = time.perf_counter() + task.seconds
-    # Above every number of an earlier run, and different in every node.
-    seq_id = time.time_ns() // 1_000 % 2**43 * 1_000 + task.nth * 2**20
+    # Above every number of an earlier run, as a device counts, and another for every node.
+    seq_ids = itertools.count(time.time_ns() // 1_000 * 4 + task.nth, 4)
 
-    async def sender(nth: int) -> None:
-        own = seq_id + nth * 2**30 % 2**40
+    async def sender() -> None:
         while time.perf_counter() < end:
             one, other, session_id = random.choice(pairs)
-            own += 1
             begun = time.perf_counter()
-            await writer.change(Send(random.choice((one, other)), session_id, own % 2**53, CONTENT, DIGEST))
+            await writer.change(Send(random.choice((one, other)), session_id, next(seq_ids), CONTENT, DIGEST))
             latencies.append(time.perf_counter() - begun)
 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(writer.run())
         async with asyncio.TaskGroup() as senders:
-            for nth in range(task.outstanding):
-                senders.create_task(sender(nth))
+            for _ in range(task.outstanding):
+                senders.create_task(sender())
         writer.stop()
     await store.close()
     return Result(writer.commands, writer.batches, time.process_time() - cpu_s, latencies)

@@ -8,12 +8,13 @@ import pytest
 from msgspec import Struct
 
 from sixin.core.contact import Contact, Hidden, Profile, UserHead
+from sixin.core.ids import Uid
 from sixin.core.limits import SLOTS
 from sixin.core.message import Message
 from sixin.core.session import Session, SlotHead
 from sixin.server.store.postgres import PostgresStore
 from tests.conformance.engines import Postgres
-from tests.conformance.scene import ANN, ANN_BEN, BEN, Place, Scene
+from tests.conformance.scene import ANN, ANN_BEN, BEN, Place, Scene, send_of
 from tests.postgres.nodes import session_of
 
 DISTRIBUTED = {
@@ -160,3 +161,60 @@ async def test_whatever_people_do_no_table_is_read_from_end_to_end(scene: Scene,
     await scene.store.messages(ANN_BEN, before_sort_key=None, limit=100)
 
     assert await scans() == before
+
+
+async def test_a_long_conversation_costs_no_more_than_a_short_one(scene: Scene, empty_postgres_url: str) -> None:
+    async def rows_read() -> int:
+        await scene.restart()
+        async with session_of(empty_postgres_url) as session:
+            total: int = await session.fetchval(
+                "SELECT sum(idx_tup_fetch) FROM pg_stat_user_tables WHERE schemaname = 'sixin'"
+            )
+        return total
+
+    await scene.send_many(ANN, BEN, [f"number {nth}" for nth in range(1, 3_001)])
+    for nth in range(300):
+        await scene.send(Uid(5_000 + nth), Uid(6_000 + nth), "a short one")
+    async with session_of(empty_postgres_url) as session:
+        await session.execute("ANALYZE")
+
+    before = await rows_read()
+    newest = (await scene.store.messages(ANN_BEN, before_sort_key=None, limit=3))[::-1]
+    await scene.read(BEN, newest[0])
+    await scene.read(BEN, newest[2])
+    await scene.recall(newest[1])
+    await scene.hide(BEN, newest[2])
+    await scene.store.pull_new(BEN, ANN_BEN, after_version=2_999, born_up_to=None, limit=10)
+    await scene.store.pull_old(BEN, ANN_BEN, before_sort_key=None, limit=10)
+    again = send_of(ANN, BEN, newest[0].seq_id, "number 2998")
+    assert (await scene.do(again)).answer == newest[0]
+
+    # The first read counts what was unread: everything. Nothing else may cost more than its own few rows.
+    assert await rows_read() - before < 3_000 + 200
+
+
+async def test_a_page_of_a_very_long_list_costs_no_more_than_its_band(scene: Scene, empty_postgres_url: str) -> None:
+    async def rows_read() -> int:
+        await scene.restart()
+        async with session_of(empty_postgres_url) as session:
+            total: int = await session.fetchval(
+                "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE schemaname = 'sixin' AND relname = 'contacts'"
+            )
+        return total
+
+    async with session_of(empty_postgres_url) as session:
+        await session.execute(
+            """
+            INSERT INTO sixin.contacts
+            SELECT o.owner, o.owner || ':' || n, n, n, n, 0, NULL, 0, 0, 0, 0, 0, 0, 0, false, false, false, 'normal', '{}'
+              FROM (SELECT 7 AS owner, 30000 AS contacts UNION ALL SELECT g, 3 FROM generate_series(100, 2100) AS g) AS o,
+                   generate_series(1, o.contacts) AS n
+            """
+        )
+        await session.execute("ANALYZE")
+    before = await rows_read()
+    for after_version in (0, 15_000, 29_950):
+        page = await scene.store.pull_contacts(Uid(7), after_version=after_version, limit=20)
+        assert [contact.version_id for contact in page.contacts] == list(range(after_version + 1, after_version + 21))
+
+    assert await rows_read() - before < 3 * 2 * 4_096

@@ -68,6 +68,7 @@ class Remembered:
                 rows.contacts[key] = line.contacts[session_id]
             else:
                 missing.contacts.add(key)
+        missing.replaced = missing.contacts & keys.replaced
         for session_id, sender, seq_id in keys.seqs:
             contact = rows.contacts.get((sender, session_id))
             # Above the largest its sender ever used here, it is new without a look: that is nearly every one.

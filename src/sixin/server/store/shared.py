@@ -70,7 +70,7 @@ class SharedBatches:
         outcome, changes = decide_all(rows)
         # Also where nothing is to be written: a refusal must not rest on what is not so any more.
         await self._store.commit_if(decided_on, changes)
-        self._remembered.learn(keys, decided_on, rows, unsure=set())
+        self._remembered.learn(keys, decided_on, rows, unsure=missing.replaced)
         return outcome
 
     async def _commit_locked(self, keys: Keys, decide_all: DecideAll[T]) -> T:

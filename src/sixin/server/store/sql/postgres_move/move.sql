@@ -16,8 +16,8 @@ SELECT count(*)
 SELECT m.slot, m.msg_id, m.msg_id, m.session_id, m.sender, m.seq_id, m.ordinal, m.version_id, m.sort_key, m.status,
        m.content, m.digest, m.sent_at_ms, m.changed_at_ms
   FROM sixin.messages AS m
- WHERE (m.slot, m.msg_id) > ($2::smallint, $3::bigint)
- ORDER BY m.slot, m.msg_id
+ WHERE (m.msg_id, m.slot) > ($3::bigint, $2::smallint)
+ ORDER BY m.msg_id, m.slot
  LIMIT $1;
 
 -- sessions --
@@ -42,16 +42,16 @@ SELECT c.owner, c.session_id, c.owner, c.session_id, c.peer, c.version_id, c.sor
        coalesce(c.preview_msg_id, 0), c.last_del_msg_id, c.last_read_msg_id, c.peer_read_msg_id, c.unread, c.pinned,
        c.muted, c.labels, c.status, c.peer_ack, c.message_version, c.hidden_version, c.last_seq_id
   FROM sixin.contacts AS c
- WHERE (c.owner, c.session_id) > ($2::bigint, $3::text)
- ORDER BY c.owner, c.session_id
+ WHERE (c.session_id, c.owner) > ($3::text, $2::bigint)
+ ORDER BY c.session_id, c.owner
  LIMIT $1;
 
 -- hidden --
 -- Walks the primary key.
 SELECT h.owner, h.msg_id, h.owner, h.session_id, h.msg_id, h.version_id
   FROM sixin.hidden AS h
- WHERE (h.owner, h.msg_id) > ($2::bigint, $3::bigint)
- ORDER BY h.owner, h.msg_id
+ WHERE (h.msg_id, h.owner) > ($3::bigint, $2::bigint)
+ ORDER BY h.msg_id, h.owner
  LIMIT $1;
 
 -- profiles --

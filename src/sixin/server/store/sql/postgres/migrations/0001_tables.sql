@@ -1,5 +1,8 @@
 -- The tables. Messages, sessions and slots are distributed by slot; users, contacts and hidden by their owner's uid;
--- profiles by uid (docs/operating.md). Where rows are written, `batch` decides which locks are held.
+-- profiles by uid (docs/operating-postgres.md).
+--
+-- Of the indexes of a table no two begin with the same column. A planner that knows only averages takes two that do
+-- for equally good, and may read a whole conversation where it should look up one row.
 
 CREATE SCHEMA IF NOT EXISTS sixin;
 
@@ -41,14 +44,15 @@ CREATE TABLE sixin.messages (
     status text COLLATE "C" NOT NULL,
     digest bytea NOT NULL,
     content bytea NOT NULL,
-    PRIMARY KEY (slot, msg_id)
+    -- The id first: new rows stand at the index's end, which is in memory, whatever their slots.
+    PRIMARY KEY (msg_id, slot)
 );
 
 -- The idempotency key, for the life of the message.
-CREATE UNIQUE INDEX messages_by_seq ON sixin.messages (slot, session_id, sender, seq_id);
+CREATE UNIQUE INDEX messages_by_seq ON sixin.messages (sender, session_id, seq_id, slot);
 
 -- History. It also serves what changed and was not touched since it was born: there the version is the sort key.
-CREATE UNIQUE INDEX messages_by_sort_key ON sixin.messages (slot, session_id, sort_key);
+CREATE UNIQUE INDEX messages_by_sort_key ON sixin.messages (session_id, sort_key, slot);
 
 -- What changed after it was born: few rows, so a send does not pay for them.
 CREATE UNIQUE INDEX messages_by_version ON sixin.messages (slot, session_id, version_id) WHERE version_id <> sort_key;
@@ -79,17 +83,21 @@ CREATE TABLE sixin.contacts (
     peer_ack boolean NOT NULL,
     status text COLLATE "C" NOT NULL,
     labels text[] NOT NULL,
-    PRIMARY KEY (owner, session_id)
+    version_band bigint NOT NULL GENERATED ALWAYS AS (version_id >> 12) STORED,
+    PRIMARY KEY (session_id, owner)
 ) WITH (fillfactor = 70);
 
-CREATE INDEX contacts_by_version ON sixin.contacts (owner, version_id);
+-- The list by version, in bands of 4,096 versions. Every change of a contact gives it a new version; in an index of
+-- versions, every change would be a new entry in each index of the table, and nearly half of what a send costs
+-- (docs/decisions/postgres-locking.md). Its band rarely changes, so the row stays where it is.
+CREATE INDEX contacts_by_band ON sixin.contacts (owner, version_band);
 
 CREATE TABLE sixin.hidden (
     owner bigint NOT NULL,
     msg_id bigint NOT NULL,
     session_id text COLLATE "C" NOT NULL,
     version_id bigint NOT NULL,
-    PRIMARY KEY (owner, msg_id)
+    PRIMARY KEY (msg_id, owner)
 );
 
 CREATE INDEX hidden_by_version ON sixin.hidden (owner, session_id, version_id);
