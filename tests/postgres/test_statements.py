@@ -32,7 +32,7 @@ DISTRIBUTED = {
     "hidden": ("owner", "by owner"),
     "profiles": ("uid", "by owner"),
 }
-"""Each table with its distribution column and the tables it lives together with (docs/operating.md)."""
+"""Each table with its distribution column and the tables it lives together with (docs/storage.md)."""
 
 TABLE = re.compile(r"\b(FROM|JOIN|UPDATE|INSERT INTO) sixin\.(\w+)\b(?!\()(?: AS (\w+))?")
 

@@ -1,5 +1,5 @@
 -- Spread the tables over a Citus cluster: once, after a node has made the schema, while no node runs
--- (docs/operating.md). Rows that are there already move with their tables.
+-- (docs/storage.md). Rows that are there already move with their tables.
 
 SELECT create_distributed_table('sixin.slots', 'slot');
 SELECT create_distributed_table('sixin.sessions', 'slot', colocate_with => 'sixin.slots');

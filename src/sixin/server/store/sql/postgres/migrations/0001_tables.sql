@@ -1,5 +1,5 @@
 -- The tables. Messages, sessions and slots are distributed by slot; users, contacts and hidden by their owner's uid;
--- profiles by uid (docs/operating-postgres.md).
+-- profiles by uid (docs/storage.md).
 --
 -- Of the indexes of a table no two begin with the same column. A planner that knows only averages takes two that do
 -- for equally good, and may read a whole conversation where it should look up one row.
