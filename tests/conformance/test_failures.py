@@ -12,7 +12,7 @@ from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
-from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.base import Changes, Heads, SharedStore, Store, Transaction
 from tests.conformance.scene import ANN, ANN_BEN, BEN, Place, Scene, send_of
 
 
@@ -21,7 +21,6 @@ class Breaking(Store):
 
     def __init__(self, below: Store) -> None:
         self.below = below
-        self.owned = below.owned
         self.breaks: list[str] = []
         """What fails next: "load", "before" or "after" the commit, or "" for nothing."""
 
@@ -70,6 +69,30 @@ class Breaking(Store):
         return await self.below.messages(session_id, before_sort_key=before_sort_key, limit=limit)
 
 
+class BreakingShared(Breaking, SharedStore):
+    """The same, where others may write the store below as well."""
+
+    owned = False
+
+    def __init__(self, below: SharedStore) -> None:
+        super().__init__(below)
+        self._below = below
+
+    async def peek(self, keys: Keys) -> Loaded:
+        if self.breaks[:1] == ["load"]:
+            self.breaks.pop(0)
+            raise errors.Unavailable("The engine went away.")
+        return await self._below.peek(keys)
+
+    async def commit_if(self, relied_on: Heads, changes: Changes) -> None:
+        breaks = self.breaks.pop(0) if self.breaks else ""
+        if breaks in ("load", "before"):
+            raise errors.Unavailable("The engine went away.")
+        await self._below.commit_if(relied_on, changes)
+        if breaks == "after":
+            raise errors.Unavailable("The engine went away.")
+
+
 class _Breaking(Transaction):
     def __init__(self, below: Transaction, breaks: str) -> None:
         self._below = below
@@ -90,7 +113,8 @@ class _Breaking(Transaction):
 
 @pytest.fixture
 async def breaking(place: Place) -> Breaking:
-    return Breaking(place.store)
+    store = place.store
+    return BreakingShared(store) if isinstance(store, SharedStore) else Breaking(store)
 
 
 @pytest.fixture

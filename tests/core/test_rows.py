@@ -67,11 +67,11 @@ def test_a_send_names_its_slot_and_its_idempotency_key() -> None:
     assert keys_of(send(ANN, BOB), Policy(registered_only=True)).profiles == {ANN, BOB}
 
 
-def test_a_profile_names_itself_and_no_session() -> None:
+def test_a_profile_names_itself_and_its_users_head_and_no_session() -> None:
     command = commands.PutProfile(Profile(BOB))
     keys = keys_of(command)
-    assert keys.profiles == {BOB}
-    assert not keys.users
+    assert keys.profiles == keys.users == {BOB}
+    assert not keys.contacts
     assert session_of(command) is None
     assert session_of(send(ANN, BOB)) == SESSION
 

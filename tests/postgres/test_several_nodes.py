@@ -8,9 +8,11 @@ from random import Random
 import pytest
 
 from sixin.core import errors
-from sixin.core.commands import Command, DeleteForMe, Pin, Read, Recall
+from sixin.core.commands import Command, DeleteForMe, Pin, PutProfile, Read, Recall, RevokeTokens
+from sixin.core.contact import Profile
 from sixin.core.ids import SessionId, Uid, pair_session_id
 from sixin.core.message import Message
+from sixin.core.rows import Keys
 from sixin.server.store.base import Store
 from tests.conformance.scene import seeded, send_of
 from tests.postgres.nodes import Node, all_messages, nodes_on, session_of
@@ -142,6 +144,18 @@ async def test_the_same_send_through_three_nodes_is_one_message(empty_postgres_u
 
         assert len(await all_messages(nodes[0].store, pair_session_id(one, other))) == 10
         await assert_true(nodes[0].store, [pair_session_id(one, other)], [one, other])
+
+
+async def test_a_revoked_token_stays_revoked_while_another_node_changes_the_profile(empty_postgres_url: str) -> None:
+    async with nodes_on(empty_postgres_url, 2) as (one, other):
+        for nth in range(1, 21):
+            await asyncio.gather(
+                one.do(PutProfile(Profile(PEOPLE[nth % 2], name=f"number {nth}"))),
+                other.do(RevokeTokens(PEOPLE[nth % 2], tokens_from_s=nth)),
+            )
+            async with one.store.transaction() as transaction:
+                (profile,) = (await transaction.load(Keys(profiles={PEOPLE[nth % 2]}))).profiles
+            assert (profile.name, profile.tokens_from_s) == (f"number {nth}", nth)
 
 
 async def test_a_deadlock_costs_a_batch_another_attempt_and_nobody_an_answer(

@@ -36,21 +36,8 @@ class SharedMemoryStore(MemoryStore, SharedStore):
         self.begun += 1
         async with self._lock:
             await asyncio.sleep(0)
-            held = self.load(
-                Keys(
-                    slots={head.slot for head in relied_on.slots},
-                    sessions={head.session_id for head in relied_on.sessions},
-                    users={head.uid for head in relied_on.users},
-                )
-            )
-            # A head that is at 0 is the same as one that is not there.
-            for one, other in (
-                (held.slots, [head for head in relied_on.slots if head.last_tick]),
-                (held.sessions, [head for head in relied_on.sessions if head.version_id]),
-                (held.users, [head for head in relied_on.users if head.version_id]),
-            ):
-                if set(one) != set(other):
-                    raise Collided("a head has changed")
+            if not hold_in(self, relied_on):
+                raise Collided("a head has changed")
             self.write(changes)
 
     def write(self, changes: Changes) -> None:
@@ -58,3 +45,19 @@ class SharedMemoryStore(MemoryStore, SharedStore):
             self.refusals -= 1
             raise Collided("somebody else was in the way")
         super().write(changes)
+
+
+def hold_in(store: MemoryStore, relied_on: Heads) -> bool:
+    """Whether heads are still what they were. One that is at 0 is the same as one that is not there."""
+    held = store.load(
+        Keys(
+            slots={head.slot for head in relied_on.slots},
+            sessions={head.session_id for head in relied_on.sessions},
+            users={head.uid for head in relied_on.users},
+        )
+    )
+    return (
+        set(held.slots) == {head for head in relied_on.slots if head.last_tick}
+        and set(held.sessions) == {head for head in relied_on.sessions if head.version_id}
+        and set(held.users) == {head for head in relied_on.users if head.version_id}
+    )

@@ -9,7 +9,20 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sixin.core import errors
-from sixin.core.commands import Clear, Command, DeleteForAll, DeleteForMe, Mute, Pin, Policy, Read, Recall
+from sixin.core.commands import (
+    Clear,
+    Command,
+    DeleteForAll,
+    DeleteForMe,
+    Mute,
+    Pin,
+    Policy,
+    PutProfile,
+    Read,
+    Recall,
+    RevokeTokens,
+)
+from sixin.core.contact import Profile
 from sixin.core.ids import Uid, pair_session_id
 from sixin.core.limits import DISTRUST_BATCHES_MAX, STORE_ATTEMPTS_MAX
 from sixin.core.rows import Keys, Loaded
@@ -135,6 +148,18 @@ async def test_a_refusal_does_not_rest_on_what_is_not_so_any_more() -> None:
         assert contact is not None
         assert contact.pinned
         assert one.collisions == 2
+
+
+async def test_a_revoked_token_stays_revoked_while_another_node_changes_the_profile() -> None:
+    store = SharedMemoryStore()
+    async with writers(store, 2) as (one, other):
+        for nth in range(1, 21):
+            await asyncio.gather(
+                one.change(PutProfile(Profile(ANN, name=f"Ann the {nth}"))),
+                other.change(RevokeTokens(ANN, tokens_from_s=nth)),
+            )
+            (profile,) = store.load(Keys(profiles={ANN})).profiles
+            assert (profile.name, profile.tokens_from_s) == (f"Ann the {nth}", nth)
 
 
 async def test_what_was_seen_under_an_older_head_is_not_believed_under_a_newer_one() -> None:

@@ -20,8 +20,9 @@ from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
-from sixin.server.store.base import Changes, Collided, Store, StoreRefused, Transaction
+from sixin.server.store.base import Changes, Collided, Heads, SharedStore, Store, StoreRefused, Transaction
 from sixin.server.store.memory import MemoryStore
+from tests.server.shared_memory import hold_in
 from tests.simulation.loop import PROCESS, Process, sleep_at_most
 from tests.simulation.rows import SqliteRows
 
@@ -66,10 +67,9 @@ class Disk:
 
 
 class SimulatedStore(Store):
-    """One node's store on a disk: alone (`owned`), or with others under a lock."""
+    """One node's store on a disk that it has for itself."""
 
-    def __init__(self, disk: Disk, *, owned: bool) -> None:
-        self.owned = owned
+    def __init__(self, disk: Disk) -> None:
         self._disk = disk
         self._open = False
 
@@ -172,6 +172,30 @@ class SimulatedStore(Store):
 
     async def _late(self) -> None:
         await sleep_at_most(self._disk.chance, self._disk.faults.slow_s / 2)
+
+
+class SimulatedSharedStore(SimulatedStore, SharedStore):
+    """One node's store on a disk that others write too."""
+
+    owned = False
+
+    async def peek(self, keys: Keys) -> Loaded:
+        """The rows as they are at some moment."""
+        await self._wait(self._disk.faults.read_fails)
+        loaded = await SimulatedTransaction(self._disk, PROCESS.get(), shared=True).load(keys)
+        await self._late()
+        return loaded
+
+    async def commit_if(self, relied_on: Heads, changes: Changes) -> None:
+        """One transaction, as another one would see it."""
+        async with self.transaction() as transaction:
+            if not self._still_so(relied_on):
+                raise Collided("A head has changed.")
+            if changes:
+                await transaction.commit(changes)
+
+    def _still_so(self, relied_on: Heads) -> bool:
+        return hold_in(self._disk.rows, relied_on)
 
 
 class Lock:

@@ -12,7 +12,7 @@ from sixin.server.app import Node
 from sixin.server.gateway import dispatch, websocket
 from sixin.server.notify import encoded, hub
 from sixin.server.operations import pulls
-from sixin.server.store import writer
+from sixin.server.store import remembered, shared, writer
 
 OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "TAIL_ROWS_MAX": (timeline, [1, 3, 8]),
@@ -21,6 +21,9 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "CACHED_HEADS_MAX": (cache, [1, 2]),
     "KEPT_CONTACTS_MAX": (writer, [0]),  # nothing: what is dropped first of several is decided by their hashes
     "KEPT_CONTENT_BYTES_MAX": (writer, [0, 40]),
+    "ROWS_MAX": (remembered, [0]),  # the same, where others write too
+    "CONTENT_BYTES_MAX": (remembered, [0, 40]),
+    "DISTRUST_BATCHES_MAX": (shared, [1]),
     "NOTICE_BYTES_MAX": (encoded, [0, 40]),
     "CONNECTIONS_PER_USER_MAX": (hub, [4]),  # not below the devices of a user here
     "CONNECTION_REQUESTS_MAX": (websocket, [2, 4]),

@@ -27,7 +27,7 @@ from sixin.server.store import memory
 from sixin.server.store.base import Changes
 from sixin.server.store.memory import MemoryStore
 from sixin.server.store.writer import Writer
-from tests.simulation.disk import Disk, SimulatedStore, SimulatedTransaction
+from tests.simulation.disk import Disk, SimulatedSharedStore, SimulatedStore, SimulatedTransaction
 from tests.simulation.mutations import Hooks, Install, Mutation, Several, every, patched
 from tests.simulation.plan import Faults
 
@@ -546,6 +546,15 @@ MUTATIONS = [
         _part(SimulatedTransaction, "commit", _repeats_in_doubt),
         faults=BAD_DISK,
         crashes=True,
+    ),
+    Mutation(
+        "another node overlooked",
+        4,
+        "place",
+        "store",
+        "What a node remembers is written although another node wrote in between.",
+        _part(SimulatedSharedStore, "_still_so", lambda before: lambda self, relied_on: True),
+        nodes=2,
     ),
     Mutation(
         "neighbours swapped",

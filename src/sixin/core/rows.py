@@ -148,6 +148,8 @@ def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
     """Add what a command names."""
     if isinstance(command, commands.OfUser):
         keys.profiles.add(command.uid)
+        # A profile has no head of its own. Whoever writes it holds its user's, so that two nodes do not at once.
+        keys.users.add(command.uid)
         return
 
     session_id = command.session_id

@@ -6,6 +6,7 @@ An engine knows rows and transactions, and none of the rules. `memory.py` is the
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -42,8 +43,9 @@ class Transaction(ABC):
 class Store(ABC):
     """Timelines on some engine. Every method raises `Unavailable` when the engine cannot answer in time."""
 
-    owned: bool
-    """True where this process is the only writer: what was loaded or written may stay in memory."""
+    owned: ClassVar[bool] = True
+    """True where this process is the only writer: what was loaded or written may stay in memory. Every other store is
+    a `SharedStore`."""
 
     @abstractmethod
     async def open(self) -> None:

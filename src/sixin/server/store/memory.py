@@ -28,8 +28,6 @@ T = TypeVar("T")
 class MemoryStore(Store):
     """Every row in a dict."""
 
-    owned = True
-
     def __init__(self) -> None:
         self._rows = Rows()
         self._timelines: dict[SessionId, list[MsgId]] = {}

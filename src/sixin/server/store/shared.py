@@ -68,6 +68,9 @@ class SharedBatches:
             rows.add(missing, await self._store.peek(missing))
         decided_on = _heads_of(rows, keys)
         outcome, changes = decide_all(rows)
+        if changes.profiles:
+            # No head would show that another node has written one in between, and a revoked token must stay revoked.
+            return await self._commit_locked(keys, decide_all)
         # Also where nothing is to be written: a refusal must not rest on what is not so any more.
         await self._store.commit_if(decided_on, changes)
         self._remembered.learn(keys, decided_on, rows, unsure=missing.replaced)

@@ -58,8 +58,6 @@ _messages: Final = msgspec.msgpack.Decoder(list[Message])
 class SqliteStore(Store):
     """Timelines in `sixin.db` of a data folder, which belongs to one server at a time."""
 
-    owned = True
-
     def __init__(self, data: Path, *, reads_waiting_max: int = READS_WAITING_MAX) -> None:
         """`data`: the folder; made, for its owner alone, when it is missing."""
         self.writer = SqliteChild("writer", data, waiting_max=_WRITES_WAITING_MAX)
