@@ -1,5 +1,6 @@
 """The generated pages, each as its path and its text."""
 
+import re
 from typing import Any, get_args
 
 from sixin.server.app import Node
@@ -8,6 +9,8 @@ from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings, described
 from sixin.server.store.memory import MemoryStore
 from tests.reference.tree import ROOT, architecture_page
+
+WEB = ROOT / "src" / "sixin" / "web"
 
 GENERATED = "<!-- Generated: `make docs`. -->"
 
@@ -74,7 +77,30 @@ def metrics_page() -> str:
     )
 
 
+def index_page() -> str:
+    """`index.html`: the page names every module it will need, so that they are fetched side by side, not in a chain."""
+    index = WEB / "index.html"
+    links = [f'    <link rel="modulepreload" href="/{name}">\n' for name in modules_of("app/main.js")]
+    lines = [line for line in index.read_text("utf-8").splitlines(keepends=True) if "modulepreload" not in line]
+    script = next(nth for nth, line in enumerate(lines) if "<script" in line)
+    return "".join([*lines[:script], *links, *lines[script:]])
+
+
+def modules_of(entry: str) -> list[str]:
+    """Every module that another one needs before it can run, the nearest first. What is asked for later is not."""
+    found, waiting = [entry], [entry]
+    while waiting:
+        path = WEB / waiting.pop(0)
+        for name in re.findall(r'^(?:import|export)\b[^;]*?\bfrom "(\.[^"]+)"', path.read_text("utf-8"), re.MULTILINE):
+            module = (path.parent / name).resolve().relative_to(WEB.resolve()).as_posix()
+            if module not in found:
+                found.append(module)
+                waiting.append(module)
+    return found
+
+
 PAGES = {
+    ROOT / "src" / "sixin" / "web" / "index.html": index_page,
     ROOT / "docs" / "settings.md": settings_page,
     ROOT / "docs" / "metrics.md": metrics_page,
     ROOT / "ARCHITECTURE.md": architecture_page,

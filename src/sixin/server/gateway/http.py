@@ -30,7 +30,7 @@ from sixin.core.wire.views import contact_view, message_view
 from sixin.server.auth import Identity, Tokens
 from sixin.server.gateway.dispatch import Dispatch
 from sixin.server.gateway.origin import Origins
-from sixin.server.gateway.pages import serve_page
+from sixin.server.gateway.pages import Pages
 from sixin.server.gateway.websocket import bearer
 from sixin.server.operations.actor import Actor
 from sixin.server.store.base import Store
@@ -107,7 +107,7 @@ class HttpDoor:
                 web.get("/v1/admin/inspect/session/{session_id}", self._inspect_session),
                 web.get("/v1/admin/inspect/user/{uid}", self._inspect_user),
                 web.post("/v1/{operation:[a-z_]+}", self._operate),
-                web.get("/{path:(?!v1/).*}", serve_page),
+                web.get("/{path:(?!v1/).*}", Pages().serve),
             ]
         )
         return app
@@ -136,7 +136,7 @@ class HttpDoor:
             response = self._refused(errors.Internal())
         if origin is not None and not response.prepared:
             response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
+            response.headers["Vary"] = ", ".join(filter(None, (response.headers.get("Vary"), "Origin")))
         return response
 
     def _refused(self, error: errors.SixinError) -> web.Response:

@@ -177,8 +177,10 @@ const block = (title, hint, content, style = "") =>
 /** @param {Message[]} messages */
 const byId = (messages) => new Map(messages.map((message) => [message.msg_id, message]));
 
-/** Its colours and table come with it, not with the first load. */
+/** Its colours and table come with it, not with the first load, and from the same edition as this module. */
+const SHEET = new URL("../../styles/inspector.css", import.meta.url).pathname;
+
 function loadStyle() {
-  if (document.querySelector('link[href="/styles/inspector.css"]')) return;
-  document.head.append(h("link", { rel: "stylesheet", href: "/styles/inspector.css" }));
+  if (document.querySelector(`link[href="${SHEET}"]`)) return;
+  document.head.append(h("link", { rel: "stylesheet", href: SHEET }));
 }
