@@ -93,3 +93,36 @@ def test_a_message_the_server_refuses_says_so_and_can_be_given_up(desk: Desk) ->
     expect(desk.bob.bubble("the next one still leaves")).to_be_visible()
     failed.get_by_role("button", name="Discard").click()
     expect(failed).to_have_count(0)
+
+
+def test_signing_out_in_one_tab_leaves_the_copy_to_the_other(desk: Desk) -> None:
+    desk.ann.say("still here")
+    expect(desk.ann.bubble("still here").get_by_role("img", name=ARRIVED)).to_be_visible()
+    tab = desk.page.context.new_page()
+    tab.goto(desk.server.url)
+    tab.get_by_role("button", name="Enter as").first.click()
+    second = Person(tab, "1001")
+    second.open_first_chat()
+    expect(second.bubble("still here")).to_be_visible()
+
+    # The first tab had the connection and wrote the copy.
+    desk.ann.pane.get_by_role("button", name="Sign out").click()
+    second.say("alone now")
+    expect(second.bubble("alone now").get_by_role("img", name=ARRIVED)).to_be_visible()
+    tab.reload()
+    second.open_first_chat()
+    expect(second.bubble("still here")).to_be_visible()
+    assert second.texts()[-2:] == ["still here", "alone now"]
+
+    # The last one that leaves takes it along.
+    second.pane.get_by_role("button", name="Sign out").click()
+    tab.wait_for_function(
+        """async () => {
+          const [{ name }] = (await indexedDB.databases()).filter(({ name }) => name.endsWith("/1001"));
+          const database = await new Promise((done) => (indexedDB.open(name).onsuccess = (e) => done(e.target.result)));
+          const rows = database.transaction("messages").objectStore("messages").count();
+          const count = await new Promise((done) => (rows.onsuccess = () => done(rows.result)));
+          database.close();
+          return count === 0;
+        }"""
+    )

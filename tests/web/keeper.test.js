@@ -4,75 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Client } from "../../src/sixin/web/sdk/client.js";
-
-const SESSION = "1:2";
-
-/** A server with one session of users 1 and 2, and sockets that a test can break. */
-class House {
-  messages = [];
-  sockets = new Set();
-  contact_version = 0;
-  answers = true;
-
-  connect = () => {
-    const socket = { readyState: 1, close: () => this.sockets.delete(socket), send: (text) => this.#heard(socket, JSON.parse(text)) };
-    this.sockets.add(socket);
-    queueMicrotask(() => socket.onopen());
-    return socket;
-  };
-
-  cut() {
-    for (const socket of this.sockets) socket.onclose();
-    this.sockets.clear();
-  }
-
-  tell(frame) {
-    for (const socket of this.sockets) socket.onmessage({ data: JSON.stringify(frame) });
-  }
-
-  say(sender, seq_id, content) {
-    const before = this.messages.find((one) => one.sender === sender && one.seq_id === seq_id);
-    if (before) return before;
-    const version_id = this.messages.length + 1;
-    const message = {
-      msg_id: String(10_000_000_000 + version_id), session_id: SESSION, sender, seq_id, ordinal: version_id, version_id,
-      sort_key: version_id, status: "normal", content, sent_at_ms: 1, changed_at_ms: 1,
-    };
-    this.messages.push(message);
-    this.contact_version = version_id;
-    return message;
-  }
-
-  contact() {
-    const last = this.messages.at(-1);
-    return {
-      session_id: SESSION, owner: "1", peer: "2", version_id: this.contact_version, sort_key: this.contact_version,
-      last_msg_id: last?.msg_id ?? "0", last_message: last ?? null, last_del_msg_id: "0", last_read_msg_id: "0",
-      peer_read_msg_id: "0", unread: 0, pinned: false, muted: false, labels: [], status: "normal", peer_ack: true,
-      message_version: this.messages.length, hidden_version: 0,
-    };
-  }
-
-  #heard(socket, { id, op, body }) {
-    const version_id = this.messages.length;
-    const answer = {
-      hello: () => ({ uid: "1", contact_version: this.contact_version }),
-      send: () => ({ message: this.say("1", body.seq_id, body.content) }),
-      pull_contacts: () => ({ contacts: this.messages.length ? [this.contact()] : [], version_id: this.contact_version, more: false }),
-      pull_old: () => ({ messages: this.messages.filter((one) => one.sort_key < (body.before_sort_key ?? Infinity)), version_id, more: false }),
-      pull_new: () => ({ messages: this.messages.filter((one) => one.version_id > body.after_version), version_id, more: false }),
-    }[op]();
-    if (this.answers || op === "hello") queueMicrotask(() => socket.onmessage?.({ data: JSON.stringify({ id, ok: answer }) }));
-  }
-}
-
-async function until(condition, what) {
-  const deadline = Date.now() + 5_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, what);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+import { House, SESSION, until } from "./house.js";
 
 async function connected(house) {
   const client = new Client({ url: "http://house", token: "t", uid: "1", store: "memory", transport: house.connect });
@@ -126,4 +58,30 @@ test("history that is not held is refused while the link is away, never passed o
   context.after(() => client.close());
   house.cut();
   await assert.rejects(client.history(SESSION), { code: "unavailable" });
+});
+
+test("a connection that never opens is given up, and made anew", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const house = new House();
+  let deaf = true;
+  const transport = (...address) => (deaf ? { readyState: 0, close() {}, send() {} } : house.connect(...address));
+  const client = new Client({ url: "http://house", token: "t", uid: "1", store: "memory", transport });
+  await client.start();
+  context.after(() => client.close());
+  deaf = false;
+  context.mock.timers.tick(15_000); // what an answer may take
+  assert.equal(client.link, "offline");
+  context.mock.timers.tick(500); // the longest first pause
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  assert.equal(client.link, "online");
+});
+
+test("where there is no WebSocket it says so at once", () => {
+  const { WebSocket } = globalThis;
+  delete globalThis.WebSocket;
+  try {
+    assert.throws(() => new Client({ url: "http://house", token: "t", uid: "1" }), /Node 22/);
+  } finally {
+    if (WebSocket) globalThis.WebSocket = WebSocket;
+  }
 });

@@ -5,12 +5,11 @@
  */
 
 import { Copy } from "./copy.js";
-import { linkLost } from "./errors.js";
-import { topOf } from "./held.js";
+import { History } from "./history.js";
 import { pairSessionId } from "./ids.js";
 import { Keeper } from "./keeper.js";
 import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
-import { ceilingAbove, floorBelow } from "./ranges.js";
+import { hasWebSocket } from "./link.js";
 import { nextSeqId } from "./seq.js";
 import { IndexedDbStore } from "./store/indexeddb.js";
 import { MemoryStore } from "./store/memory.js";
@@ -18,6 +17,7 @@ import { Tabs } from "./tabs.js";
 
 /** @import {Content, Entry, Held, Kind, Message, Store, Writes} from "./types.js" */
 /** @import {LinkOptions, LinkState} from "./link.js" */
+/** @import {Said} from "./scribe.js" */
 
 /**
  * @typedef {object} ClientOptions
@@ -27,7 +27,7 @@ import { Tabs } from "./tabs.js";
  * @property {string} [uid] whose; read from the token otherwise
  * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one
  * @property {string} [device] a name that tells two copies in one browser apart
- * @property {LinkOptions["transport"]} [transport] makes the WebSocket
+ * @property {LinkOptions["transport"]} [transport] makes the WebSocket; needed where there is no global one
  */
 
 /**
@@ -51,11 +51,20 @@ export class Client extends EventTarget {
   #copy = new Copy();
   /** @type {string | null} */
   #chat = null;
+  #history;
+  /** @type {Promise<unknown>} one catching up at a time */
+  #catching = Promise.resolve();
+  /** @type {[Writes, Said | undefined][] | null} what was told while the store was read */
+  #meanwhile = null;
   #hurry = () => this.hurry();
+  #seen = () => globalThis.document?.visibilityState === "visible" && this.hurry();
 
   /** @param {ClientOptions} options */
   constructor(options) {
     super();
+    if (!options.transport && !hasWebSocket()) {
+      throw new TypeError("There is no WebSocket here: use Node 22 or newer, or give `transport`, which makes one.");
+    }
     this.#options = options;
     this.me = options.uid ?? uidOf(options.token);
     /** @type {LinkState} */
@@ -64,11 +73,14 @@ export class Client extends EventTarget {
     this.name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
     this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
     this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
+    this.#history = new History(this.#store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
   }
 
   async start() {
     this.#copy.takeState(await this.#store.load());
     globalThis.addEventListener?.("online", this.#hurry);
+    // A page in the background may have slept through its timers.
+    globalThis.document?.addEventListener("visibilitychange", this.#seen);
     if (this.lasting && Tabs.possible) {
       this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
       this.#catchUp();
@@ -80,15 +92,18 @@ export class Client extends EventTarget {
   /** Let go of the link; the copy stays. */
   async close() {
     globalThis.removeEventListener?.("online", this.#hurry);
+    globalThis.document?.removeEventListener("visibilitychange", this.#seen);
     if (this.#tabs) await this.#tabs.close();
     else await this.#keeper?.stop();
     this.#store.close();
   }
 
-  /** Forget the copy: on this device nothing of it is left. */
+  /** Forget the copy: on this device nothing of it is left. While another tab shows it, it stays for that one. */
   async forget() {
-    await this.#keeper?.stop();
-    await this.#store.clear();
+    const shared = await this.#tabs?.shared();
+    if (this.#tabs) await this.#tabs.close();
+    else await this.#keeper?.stop();
+    if (!shared) await this.#store.clear();
     await this.close();
   }
 
@@ -147,27 +162,8 @@ export class Client extends EventTarget {
    * @param {{before_sort_key?: number, limit?: number}} [options]
    * @returns {Promise<{messages: Message[], more: boolean}>}
    */
-  async history(session_id, { before_sort_key, limit = PAGE_MESSAGES_DEFAULT } = {}) {
-    if (!this.held(session_id)) await this.#ask("open", session_id);
-    /** @type {Message[]} */
-    let found = [];
-    let high = (before_sort_key ?? this.#top(session_id) + 1) - 1;
-    for (;;) {
-      const floor = high < 1 ? 0 : floorBelow(this.held(session_id)?.ranges ?? [], high);
-      if (floor !== null) {
-        found = [...(await this.#store.page(session_id, floor, high, limit - found.length)), ...found];
-        if (floor === 0 || found.length >= limit) return { messages: found, more: found.length >= limit };
-        high = floor - 1;
-      }
-      try {
-        await this.#ask("older", session_id, high + 1, limit);
-        // A replica that is behind proves nothing; it is asked again when somebody looks again, not at once for ever.
-        if (floorBelow(this.held(session_id)?.ranges ?? [], high) === null) throw linkLost();
-      } catch (error) {
-        if (found.length) return { messages: found, more: true };
-        throw error;
-      }
-    }
+  history(session_id, { before_sort_key, limit = PAGE_MESSAGES_DEFAULT } = {}) {
+    return this.#history.page(session_id, before_sort_key, limit);
   }
 
   /**
@@ -175,10 +171,8 @@ export class Client extends EventTarget {
    * @param {string} session_id
    * @param {number} after_sort_key
    */
-  async newer(session_id, after_sort_key) {
-    const ceiling = ceilingAbove(this.held(session_id)?.ranges ?? [], after_sort_key);
-    if (ceiling === null || ceiling <= after_sort_key) return [];
-    return this.#store.page(session_id, after_sort_key + 1, ceiling, Number.MAX_SAFE_INTEGER);
+  newer(session_id, after_sort_key) {
+    return this.#history.newer(session_id, after_sort_key);
   }
 
   /**
@@ -187,7 +181,7 @@ export class Client extends EventTarget {
    * @param {number} sort_key
    */
   reachesTop(session_id, sort_key) {
-    return ceilingAbove(this.held(session_id)?.ranges ?? [], sort_key) === this.#top(session_id);
+    return this.#history.reachesTop(session_id, sort_key);
   }
 
   /**
@@ -349,12 +343,6 @@ export class Client extends EventTarget {
     return /** @type {any} */ (this.#keeper)[method](...args);
   }
 
-  /** @param {string} session_id */
-  #top(session_id) {
-    const held = this.held(session_id);
-    return held ? topOf(held).high : 0;
-  }
-
   async #lead() {
     const { url, token, refresh, transport } = this.#options;
     const keeper = new Keeper({
@@ -390,24 +378,33 @@ export class Client extends EventTarget {
     }
   }
 
-  /** What was told before this tab listened. */
-  async #catchUp() {
+  /** What was told before this tab listened, or by a keeper that is gone before it could tell. */
+  #catchUp() {
+    this.#catching = this.#catching.then(() => this.#caughtUp()).catch(ignore); // nobody keeps the copy yet: whoever will says so
+  }
+
+  async #caughtUp() {
+    const { state, retry_in_ms } = await this.#ask("greeting");
+    this.#heard({ event: "link", state, retry_in_ms });
+    this.#meanwhile = [];
     try {
-      const { state, retry_in_ms } = await this.#ask("greeting");
-      this.#heard({ event: "link", state, retry_in_ms });
-      if (!this.leads) this.#copy.takeState(await this.#store.load());
-      if (this.#chat) await this.#ask("chatOpened", this.#chat);
-      this.#dispatch("changed", {});
-    } catch {
-      // Nobody keeps the copy yet: whoever will says so.
+      const kept = await this.#store.load();
+      this.#copy.takeState(kept);
+    } finally {
+      // The store may have been read before these were written; told twice is as good as once.
+      for (const [writes, said] of this.#meanwhile) this.#copy.take(writes, said);
+      this.#meanwhile = null;
     }
+    if (this.#chat) await this.#ask("chatOpened", this.#chat);
+    this.#dispatch("changed", {});
   }
 
   /**
    * @param {Writes} writes
-   * @param {Message} [said]
+   * @param {Said} [said]
    */
   #changed(writes, said) {
+    this.#meanwhile?.push([writes, said]);
     this.#copy.take(writes, said);
     this.#dispatch("changed", writes);
   }

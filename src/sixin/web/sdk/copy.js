@@ -4,6 +4,7 @@ import { Heads } from "./heads.js";
 import { covers } from "./ranges.js";
 
 /** @import {Entry, Message, State, Writes} from "./types.js" */
+/** @import {Said} from "./scribe.js" */
 
 /** @typedef {Entry & {said?: Message}} Pending `said`: known to the server, and not yet to the copy */
 
@@ -12,25 +13,30 @@ export class Copy {
   last_seq_id = 0;
   /** @type {Map<string, Pending>} those to be said by `seq_id`, the others by `number` */
   #entries = new Map();
+  /** @type {Map<number, string>} where an entry of this number is; those that are not kept yet have none */
+  #keys = new Map();
+  /** @type {Set<string>} those the server knows of and the copy does not */
+  #said = new Set();
 
   /** @param {State} state */
   takeState(state) {
     this.heads = new Heads(state);
-    this.#entries.clear();
+    for (const known of [this.#entries, this.#keys, this.#said]) known.clear();
     this.#takeEntries(state.entries);
   }
 
   /**
    * @param {Writes} writes
-   * @param {Message} [said] what a settled entry has become
+   * @param {Said} [said] what settled entries have become
    */
-  take(writes, said) {
+  take(writes, said = {}) {
     this.heads.take(writes);
     this.#takeEntries(writes.entries ?? []);
-    for (const number of writes.settled ?? []) {
-      for (const [key, entry] of this.#entries) if (entry.number === number) this.#settle(key, entry, said);
+    for (const number of writes.settled ?? []) this.#settle(number, said[number]);
+    for (const key of this.#said) {
+      const message = this.#entries.get(key)?.said;
+      if (!message || this.#shows(message)) this.#remove(key);
     }
-    for (const [key, entry] of this.#entries) if (entry.said && this.#shows(entry.said)) this.#entries.delete(key);
   }
 
   /**
@@ -44,28 +50,42 @@ export class Copy {
 
   /** @param {Entry} entry */
   drop(entry) {
-    this.#entries.delete(keyOf(entry));
+    this.#remove(keyOf(entry));
   }
 
   /** @param {Entry[]} entries */
   #takeEntries(entries) {
     for (const entry of entries) {
       // Under another `seq_id` it is still the same entry.
-      for (const [key, { number }] of this.#entries) if (number && number === entry.number) this.#entries.delete(key);
-      this.#entries.set(keyOf(entry), entry);
+      const before = this.#keys.get(entry.number);
+      const key = keyOf(entry);
+      if (before && before !== key) this.#remove(before);
+      this.#entries.set(key, entry);
+      if (entry.number) this.#keys.set(entry.number, key);
       this.last_seq_id = Math.max(this.last_seq_id, entry.seq_id);
     }
   }
 
   /**
    * It stays in sight under its `seq_id` until the copy has caught up with it.
-   * @param {string} key
-   * @param {Entry} entry
+   * @param {number} number
    * @param {Message} [said]
    */
-  #settle(key, entry, said) {
-    if (said && entry.kind === "send" && !this.#shows(said)) this.#entries.set(key, { ...entry, said });
-    else this.#entries.delete(key);
+  #settle(number, said) {
+    const key = this.#keys.get(number);
+    const entry = key && this.#entries.get(key);
+    if (!entry) return;
+    if (!said || entry.kind !== "send" || this.#shows(said)) return this.#remove(key);
+    this.#entries.set(key, { ...entry, said });
+    this.#said.add(key);
+  }
+
+  /** @param {string} key */
+  #remove(key) {
+    const number = this.#entries.get(key)?.number;
+    if (number) this.#keys.delete(number);
+    this.#entries.delete(key);
+    this.#said.delete(key);
   }
 
   /** @param {Message} message */

@@ -24,3 +24,9 @@ const PASSING = new Set(["unavailable", "internal", "rate_limited", "unauthentic
 
 /** What an ask ends with when the link is gone before its answer: it was done, or it was not. */
 export const linkLost = () => new SixinError("unavailable", "The link was lost before the answer came.");
+
+/**
+ * @param {unknown} error
+ * @returns {SixinError}
+ */
+export const asSixinError = (error) => (error instanceof SixinError ? error : new SixinError("internal", String(error)));

@@ -1,20 +1,21 @@
 /**
- * Keeper: the one who keeps a user's copy. It owns the link and the only writing hand on the store, and carries out
- * what `Sync` and `Outbox` decide. In a browser one tab has it and the others ask it (`tabs.js`).
+ * Keeper: the one who keeps a user's copy. It owns the link and the store's only scribe, asks for what `Sync` misses,
+ * and lets the sender send. In a browser one tab has it and the others ask it (`tabs.js`).
  */
 
 import { backoffMs } from "./backoff.js";
-import { SixinError, linkLost } from "./errors.js";
+import { asSixinError, linkLost } from "./errors.js";
 import { Heads } from "./heads.js";
 import { topOf } from "./held.js";
-import { ENTRIES_MAX } from "./limits.js";
 import { Link } from "./link.js";
-import { Outbox, sameJson } from "./outbox.js";
 import { bodyOf } from "./requests.js";
-import { nextSeqId } from "./seq.js";
+import { Scribe } from "./scribe.js";
+import { Sender } from "./sender.js";
 import { Sync } from "./sync.js";
 
-/** @import {Entry, Kind, Message, Store, Writes} from "./types.js" */
+/** @import {Entry, Kind, Store, Writes} from "./types.js" */
+/** @import {Said} from "./scribe.js" */
+/** @import {SixinError} from "./errors.js" */
 /** @import {LinkOptions, LinkState} from "./link.js" */
 /** @import {Pull} from "./requests.js" */
 
@@ -28,13 +29,13 @@ export const CHAT_TIMER_MS = 30_000;
  * @property {Pick<LinkOptions, "url" | "token" | "device_id" | "transport">} link
  * @property {(event: KeeperEvent) => void} tell
  *
- * @typedef {{event: "changed", writes: Writes, said?: Message}
+ * @typedef {{event: "changed", writes: Writes, said: Said}
  *   | {event: "link", state: LinkState, retry_in_ms: number}
  *   | {event: "typing", session_id: string, uid: string}
  *   | {event: "refused", entry: Entry}
  *   | {event: "asked", op: string, body: Record<string, unknown>, why: string}
  *   | {event: "frame", frame: import("./link.js").Frame}
- *   | {event: "store_failed", reason: string}} KeeperEvent `said`: the message that a settled entry has become
+ *   | {event: "store_failed", reason: string}} KeeperEvent `said`: the messages that settled entries have become
  */
 
 export class Keeper {
@@ -42,12 +43,8 @@ export class Keeper {
   #link;
   #heads = new Heads();
   #sync = new Sync(this.#heads);
-  #outbox = new Outbox();
-  /** @type {{writes: Writes, said?: Message}[]} */
-  #queue = [];
-  /** @type {Promise<void> | null} */
-  #writing = null;
-  #numbers = 1;
+  #scribe;
+  #sender;
   /** @type {Set<{session_id: string, resolve: () => void, reject: (error: Error) => void}>} */
   #opening = new Set();
   /** @type {{state: LinkState, retry_in_ms: number}} */
@@ -55,10 +52,17 @@ export class Keeper {
   /** @type {any} */
   #timer = null;
   #pull_tries = 0;
+  #stopped = false;
 
   /** @param {KeeperOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#sender = this.#senderOf([]);
+    this.#scribe = new Scribe(
+      options.store,
+      (writes, said) => this.#written(writes, said),
+      (reason) => options.tell({ event: "store_failed", reason }),
+    );
     this.#link = new Link({
       ...options.link,
       welcomed: ({ contact_version }) => this.#step("reconnected", this.#sync.connected(contact_version)),
@@ -77,17 +81,17 @@ export class Keeper {
     const state = await this.#options.store.load();
     this.#heads = new Heads(state);
     this.#sync = new Sync(this.#heads);
-    this.#outbox = new Outbox(state.entries);
-    this.#numbers = this.#outbox.next_number;
+    this.#sender = this.#senderOf(state.entries);
     this.#timer = setInterval(() => this.#tick(), CHAT_TIMER_MS);
     this.#link.start();
   }
 
   /** Let go of the link, and finish what is being written. */
   async stop() {
+    this.#stopped = true;
     clearInterval(this.#timer);
     this.#link.stop();
-    await this.#writing;
+    await this.#scribe.rest();
   }
 
   /** Try to connect now. */
@@ -99,7 +103,7 @@ export class Keeper {
 
   /** What somebody who comes later needs to know besides the store. */
   async greeting() {
-    return { ...this.#link_state, entries: this.#outbox.entries };
+    return this.#link_state;
   }
 
   async listEntered() {
@@ -142,34 +146,23 @@ export class Keeper {
   async older(session_id, before, limit) {
     const pull = this.#sync.pageOf(session_id, before, limit);
     const answer = await this.#ask(pull.pull, bodyOf(pull), "scrolled");
-    this.#step("scrolled", this.#sync.pulled(pull, answer));
-    await this.#writing;
+    await this.#step("scrolled", this.#sync.pulled(pull, answer));
   }
 
   /**
-   * Say something, or do what may wait: kept first, sent when the link allows. Returns once it is kept. The same send,
-   * told by its `seq_id`, is kept once.
+   * Say something, or do what may wait: kept first, sent when the link allows. Returns once it is kept.
    * @param {{session_id: string, kind: Kind, body: Record<string, any>, seq_id?: number}} operation
    */
-  async queue({ session_id, kind, body, seq_id = 0 }) {
-    const twin = this.#outbox.entries.find((one) => seq_id && one.seq_id === seq_id && one.session_id === session_id);
-    if (twin && sameJson(twin.body, body)) return;
-    if (this.#outbox.entries.length >= ENTRIES_MAX) throw new SixinError("too_large", "Too much waits for the server.");
-    const replaced = this.#outbox.replacedBy({ session_id, kind });
-    const number = this.#numbers++;
-    const own_seq_id = twin ? this.#freshSeqId() : seq_id;
-    /** @type {Entry} */
-    const entry = { number, session_id, kind, body, queued_at_ms: Date.now(), seq_id: own_seq_id, refused: "", reason: "" };
-    await this.#keep(entry, replaced && [replaced.number]);
+  queue(operation) {
+    return this.#sender.queue(operation);
   }
 
   /**
-   * Try a refused entry again, under the same `seq_id`.
+   * Try a refused entry again.
    * @param {number} number
    */
-  async retry(number) {
-    const entry = this.#outbox.get(number);
-    if (entry?.refused) await this.#keep({ ...entry, refused: "", reason: "" });
+  retry(number) {
+    return this.#sender.retry(number);
   }
 
   /**
@@ -177,7 +170,7 @@ export class Keeper {
    * @param {number} number
    */
   async discard(number) {
-    if (this.#outbox.get(number)?.refused) this.#settle(number);
+    this.#sender.discard(number);
   }
 
   /**
@@ -221,7 +214,7 @@ export class Keeper {
 
   #lost() {
     this.#sync.disconnected();
-    this.#outbox.linkLost();
+    this.#sender.linkLost();
     this.#refuseOpening(() => true, linkLost());
   }
 
@@ -235,11 +228,13 @@ export class Keeper {
    * After an input: write what it brought, and ask for what is missing now.
    * @param {string} why
    * @param {Writes} [writes]
+   * @returns {Promise<void>} fulfilled when it is stored
    */
   #step(why, writes = {}) {
-    this.#write(writes);
-    for (const pull of this.#sync.requests()) this.#pull(pull, why);
-    for (const entry of this.#link_state.state === "online" ? this.#outbox.ready() : []) this.#send(entry);
+    const stored = this.#write(writes);
+    for (const pull of this.#stopped ? [] : this.#sync.requests()) this.#pull(pull, why);
+    this.#sender.sendReady();
+    return stored;
   }
 
   // The way out.
@@ -278,69 +273,19 @@ export class Keeper {
     }
   }
 
-  /** @param {Entry} entry */
-  async #send({ number, session_id, kind, body, seq_id }) {
-    this.#outbox.sent(number);
-    const whole = kind === "send" ? { session_id, seq_id, ...body } : { session_id, ...body };
-    try {
-      const answer = await this.#ask(kind, whole, "outbox");
-      this.#done(answer);
-      if (this.#outbox.get(number)) this.#settle(number, answer.message);
-    } catch (error) {
-      if (this.#link_state.state === "online" && this.#outbox.get(number)) this.#refused(number, asSixinError(error));
-    }
-  }
-
-  /**
-   * @param {number} number
-   * @param {SixinError} error
-   */
-  async #refused(number, error) {
-    const entry = /** @type {Entry} */ (this.#outbox.get(number));
-    const verdict = this.#outbox.refused(number, error);
-    if (verdict === "retry") {
-      const pause_ms = error.retry_after_ms ?? backoffMs(this.#outbox.tries(number), Math.random());
-      setTimeout(() => {
-        this.#outbox.rested(number);
-        this.#step("outbox");
-      }, pause_ms);
-    } else if (verdict === "renumber") {
-      await this.#keep({ ...entry, seq_id: this.#freshSeqId() });
-    } else if (entry.kind === "send") {
-      await this.#keep({ ...entry, refused: error.code, reason: error.message });
-    } else {
-      // Only words are worth keeping after a refusal; of the rest it is enough to be told.
-      this.#options.tell({ event: "refused", entry: { ...entry, refused: error.code, reason: error.message } });
-      this.#settle(number);
-    }
-  }
-
-  /**
-   * An entry is in the outbox once the store has it, and leaves after that.
-   * @param {Entry} entry
-   * @param {number[]} [settled]
-   */
-  async #keep(entry, settled = []) {
-    for (const number of settled) this.#outbox.remove(number);
-    this.#write(settled.length ? { entries: [entry], settled } : { entries: [entry] });
-    await this.#writing;
-    this.#outbox.put(entry);
-    this.#step("outbox");
-  }
-
-  /**
-   * @param {number} number
-   * @param {Message} [said]
-   */
-  #settle(number, said) {
-    this.#outbox.remove(number);
-    this.#write({ settled: [number] }, said);
-    this.#step("outbox");
-  }
-
-  #freshSeqId() {
-    const last = Math.max(0, ...this.#outbox.entries.map(({ seq_id }) => seq_id));
-    return nextSeqId(last, Date.now(), Math.random());
+  /** @param {Entry[]} entries */
+  #senderOf(entries) {
+    return new Sender(
+      {
+        me: this.#options.me,
+        online: () => !this.#stopped && this.#link_state.state === "online",
+        ask: (op, body) => this.#ask(op, body, "outbox"),
+        answered: (answer) => this.#done(answer),
+        write: (writes, said) => this.#write(writes, said),
+        refused: (entry) => this.#options.tell({ event: "refused", entry }),
+      },
+      entries,
+    );
   }
 
   /**
@@ -358,44 +303,27 @@ export class Keeper {
 
   /**
    * @param {Writes} writes
-   * @param {Message} [said]
+   * @param {Said} [said]
    */
   #write(writes, said) {
-    if (!Object.keys(writes).length) return;
     this.#heads.take(writes);
-    const last = this.#queue.at(-1);
-    if (last && isPlain(last.writes) && isPlain(writes)) last.writes = merged(last.writes, writes);
-    else this.#queue.push({ writes, said });
-    this.#writing ??= this.#drain();
+    return this.#scribe.write(writes, said);
   }
 
-  async #drain() {
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      const { writes, said } = next;
-      try {
-        await this.#options.store.apply(writes);
-      } catch (error) {
-        // Rows and cursor are one transaction: what is stored stays true, it is only older than what is shown.
-        this.#options.tell({ event: "store_failed", reason: String(error) });
-      }
-      this.#options.tell({ event: "changed", writes, said });
-      this.#afterWrite(writes);
-    }
-    this.#writing = null;
-  }
-
-  /** @param {Writes} writes */
-  #afterWrite({ held = [], messages = [] }) {
+  /**
+   * @param {Writes} writes
+   * @param {Said} said
+   */
+  #written(writes, said) {
+    this.#options.tell({ event: "changed", writes, said });
+    const { held = [], messages = [] } = writes;
     const sessions = new Set(held.map(({ session_id }) => session_id));
     for (const waiter of this.#opening) {
       if (!sessions.has(waiter.session_id)) continue;
       this.#opening.delete(waiter);
       waiter.resolve();
     }
-    for (const message of messages) {
-      const entry = this.#outbox.acknowledgedBy(message, this.#options.me);
-      if (entry) this.#settle(entry.number, message);
-    }
+    this.#sender.found(messages);
   }
 
   /**
@@ -409,29 +337,4 @@ export class Keeper {
       waiter.reject(error);
     }
   }
-}
-
-/** @param {unknown} error */
-const asSixinError = (error) => (error instanceof SixinError ? error : new SixinError("internal", String(error)));
-
-/**
- * Rows and cursors alone: two of these in a row are as good as one.
- * @param {Writes} writes
- */
-const isPlain = ({ forget, hidden, cleared, gaps, entries, settled }) =>
-  !(forget || hidden || cleared || gaps || entries || settled);
-
-/**
- * @param {Writes} one
- * @param {Writes} other
- * @returns {Writes}
- */
-function merged(one, other) {
-  const contact_version = other.contact_version ?? one.contact_version;
-  return {
-    messages: [...(one.messages ?? []), ...(other.messages ?? [])],
-    contacts: [...(one.contacts ?? []), ...(other.contacts ?? [])],
-    held: [...(one.held ?? []), ...(other.held ?? [])],
-    ...(contact_version !== undefined && { contact_version }),
-  };
 }

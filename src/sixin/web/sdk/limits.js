@@ -12,6 +12,9 @@ export const ENTRIES_IN_FLIGHT_MAX = 32;
 /** Entries that may wait; past it nothing is queued. */
 export const ENTRIES_MAX = 10_000;
 
+/** Rows in one transaction of the store: a longer one would keep waiting whoever looks something up. */
+export const ROWS_IN_WRITE_MAX = 2_000;
+
 /** A server that makes a mistake over one entry so often makes it again. */
 export const INTERNAL_RETRIES_MAX = 5;
 

@@ -83,6 +83,8 @@ export class Link {
 
   async #connect() {
     clearTimeout(this.#timer);
+    // Neither a connection nor a token is waited for longer than an answer.
+    this.#timer = setTimeout(() => this.#lost(), ANSWER_TIMEOUT_MS);
     this.#options.changed("connecting", 0);
     try {
       const { url, transport = open } = this.#options;
@@ -90,22 +92,26 @@ export class Link {
       this.#socket = socket;
       socket.onmessage = ({ data }) => this.#socket === socket && this.#received(String(data));
       socket.onclose = () => this.#socket === socket && this.#lost();
-      socket.onopen = () => this.#socket === socket && this.#hello();
+      socket.onopen = () => this.#socket === socket && this.#hello(socket);
     } catch {
       this.#lost();
     }
   }
 
-  async #hello() {
+  /** @param {WebSocket} socket */
+  async #hello(socket) {
     const { device_id, token } = this.#options;
     try {
-      const hello = await this.#request("hello", { token: await token(), device_id });
+      const fresh = await token();
+      if (this.#socket !== socket) return; // given up meanwhile
+      const hello = await this.#request("hello", { token: fresh, device_id });
       this.#tries = 0;
       this.#ready = true;
       this.#options.changed("online", 0);
       this.#options.welcomed(hello);
       this.#listen();
     } catch (error) {
+      if (this.#socket !== socket) return; // lost, and counted as such
       if (error instanceof SixinError && error.code === "unauthenticated") this.#signedOut();
       else this.#lost();
     }
@@ -150,6 +156,7 @@ export class Link {
 
   /** A half-dead link says nothing; only a question tells it from a quiet one. */
   #listen() {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#ready) return;
       if (Date.now() - this.#heard_at >= QUIET_MS) this.ask("unread", {}).catch(() => {});
@@ -194,6 +201,9 @@ export class Link {
     this.#options.framed?.({ direction, text, at_ms: Date.now() });
   }
 }
+
+/** Whether there is one that needs no `transport`: in browsers, and in Node 22 and newer. */
+export const hasWebSocket = () => typeof WebSocket === "function";
 
 /**
  * @param {string} url

@@ -23,6 +23,10 @@ const REPLACES = new Set(["pin", "mute", "label"]);
 export class Outbox {
   /** @type {Map<number, Entry>} */
   #entries = new Map();
+  /** @type {Map<string, Map<number, Entry>>} of each session, what still waits, in order */
+  #lanes = new Map();
+  /** @type {Map<string, number>} */
+  #seqs = new Map();
   /** @type {Set<number>} */
   #sent = new Set();
   /** @type {Set<number>} */
@@ -33,6 +37,8 @@ export class Outbox {
 
   /** @param {Entry[]} [entries] by number */
   constructor(entries = []) {
+    /** The highest `seq_id` that was ever in it. */
+    this.last_seq_id = 0;
     for (const entry of entries) this.put(entry);
   }
 
@@ -41,14 +47,27 @@ export class Outbox {
     return [...this.#entries.values()];
   }
 
+  get size() {
+    return this.#entries.size;
+  }
+
   /** Whether nothing waits, those that were refused aside. */
   get idle() {
-    return this.entries.every(({ refused }) => refused);
+    return this.#lanes.size === 0;
   }
 
   /** @param {number} number */
   get(number) {
     return this.#entries.get(number);
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {number} seq_id
+   */
+  bySeqId(session_id, seq_id) {
+    const number = this.#seqs.get(`${session_id}/${seq_id}`);
+    return number === undefined ? undefined : this.#entries.get(number);
   }
 
   /** A number above every one this outbox ever held since it was opened. */
@@ -61,8 +80,14 @@ export class Outbox {
    * @param {Entry} entry
    */
   put(entry) {
+    const before = this.#entries.get(entry.number);
+    if (before) this.#seqs.delete(seqOf(before));
     this.#entries.set(entry.number, entry);
     this.#next_number = Math.max(this.#next_number, entry.number + 1);
+    this.last_seq_id = Math.max(this.last_seq_id, entry.seq_id);
+    if (entry.kind === "send") this.#seqs.set(seqOf(entry), entry.number);
+    if (entry.refused) this.#leaveLane(entry);
+    else this.#enterLane(entry);
   }
 
   /**
@@ -70,7 +95,25 @@ export class Outbox {
    * @param {number} number
    */
   remove(number) {
+    const entry = this.#entries.get(number);
     for (const known of [this.#sent, this.#resting, this.#tries, this.#entries]) known.delete(number);
+    if (!entry) return;
+    this.#seqs.delete(seqOf(entry));
+    this.#leaveLane(entry);
+  }
+
+  /** @param {Entry} entry */
+  #enterLane(entry) {
+    const lane = this.#lanes.get(entry.session_id);
+    if (!lane) this.#lanes.set(entry.session_id, new Map([[entry.number, entry]]));
+    else lane.set(entry.number, entry);
+  }
+
+  /** @param {Entry} entry */
+  #leaveLane({ session_id, number }) {
+    const lane = this.#lanes.get(session_id);
+    lane?.delete(number);
+    if (!lane?.size) this.#lanes.delete(session_id);
   }
 
   /**
@@ -78,8 +121,9 @@ export class Outbox {
    * @param {Pick<Entry, "kind" | "session_id">} entry
    */
   replacedBy({ kind, session_id }) {
-    if (!REPLACES.has(kind)) return undefined;
-    const last = this.entries.filter((one) => one.session_id === session_id && !one.refused).at(-1);
+    const lane = this.#lanes.get(session_id);
+    if (!REPLACES.has(kind) || !lane) return undefined;
+    const last = [...lane.values()].at(-1);
     return last && last.kind === kind && !this.#sent.has(last.number) ? last : undefined;
   }
 
@@ -87,13 +131,11 @@ export class Outbox {
   ready() {
     /** @type {Entry[]} */
     const ready = [];
-    const seen = new Set();
     const room = ENTRIES_IN_FLIGHT_MAX - this.#sent.size;
-    for (const entry of this.#entries.values()) {
+    for (const lane of this.#lanes.values()) {
       if (ready.length >= room) break;
-      if (entry.refused || seen.has(entry.session_id)) continue;
-      seen.add(entry.session_id);
-      if (!this.#sent.has(entry.number) && !this.#resting.has(entry.number)) ready.push(entry);
+      const [first] = lane.values();
+      if (!this.#sent.has(first.number) && !this.#resting.has(first.number)) ready.push(first);
     }
     return ready;
   }
@@ -113,7 +155,15 @@ export class Outbox {
   }
 
   /**
-   * The pause after a refusal is over.
+   * It stays for a while, and holds up what comes after it in its session.
+   * @param {number} number
+   */
+  rest(number) {
+    if (this.#entries.has(number)) this.#resting.add(number);
+  }
+
+  /**
+   * The pause is over.
    * @param {number} number
    */
   rested(number) {
@@ -154,13 +204,14 @@ export class Outbox {
    */
   acknowledgedBy({ sender, session_id, seq_id, content }, uid) {
     if (sender !== uid) return undefined;
-    const entry = this.entries.find(
-      (one) => one.kind === "send" && one.seq_id === seq_id && one.session_id === session_id,
-    );
+    const entry = this.bySeqId(session_id, seq_id);
     // Another content would be another device's, under the same number by accident.
     return entry && sameJson(entry.body.content, content) ? entry : undefined;
   }
 }
+
+/** @param {Entry} entry */
+const seqOf = ({ session_id, seq_id }) => `${session_id}/${seq_id}`;
 
 /**
  * Whether two JSON values say the same, whatever the order of their keys.

@@ -5,6 +5,7 @@
  */
 
 import { SixinError } from "./errors.js";
+import { RECONNECT_FIRST_MS } from "./limits.js";
 import { ANSWER_TIMEOUT_MS } from "./link.js";
 
 /** @typedef {{[method: string]: (...args: any[]) => any}} Hands what the keeper does for others */
@@ -16,9 +17,11 @@ import { ANSWER_TIMEOUT_MS } from "./link.js";
  */
 
 export class Tabs {
+  #name;
   #channel;
   #lead;
   #heard;
+  #closing = new AbortController();
   #release = () => {};
   /** @type {Lead | null} */
   #leading = null;
@@ -31,11 +34,12 @@ export class Tabs {
    * @param {(event: any) => void} heard what the keeper's tab tells; `{event: "led"}` when there is a new one
    */
   constructor(name, lead, heard) {
+    this.#name = name;
     this.#lead = lead;
     this.#heard = heard;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }) => this.#received(data);
-    navigator.locks.request(name, () => this.#takeOver()).catch(() => {});
+    this.#queueUp();
   }
 
   static get possible() {
@@ -51,7 +55,13 @@ export class Tabs {
    * @param {unknown} event
    */
   tell(event) {
-    this.#channel.postMessage({ event });
+    if (!this.#closing.signal.aborted) this.#channel.postMessage({ event });
+  }
+
+  /** Whether another tab keeps the copy, or waits to. */
+  async shared() {
+    const { held = [], pending = [] } = await navigator.locks.query();
+    return [...held, ...pending].filter(({ name }) => name === this.#name).length > 1;
   }
 
   /**
@@ -71,16 +81,33 @@ export class Tabs {
     });
   }
 
+  /** Twice is as good as once. */
   async close() {
     const leading = this.#leading;
     this.#leading = null;
     await leading?.stop();
+    this.#closing.abort();
     this.#release();
     this.#channel.close();
+    for (const { timer } of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+  }
+
+  /** Wait for the lock, for as long as it takes. A tab that cannot take over lets the next one try, and stands behind. */
+  async #queueUp() {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await navigator.locks.request(this.#name, { signal }, () => this.#takeOver());
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_FIRST_MS));
+      }
+    }
   }
 
   async #takeOver() {
     this.#leading = await this.#lead();
+    if (this.#closing.signal.aborted) return this.#leading.stop(); // closed while it was taking over
     this.#heard({ event: "led" });
     this.tell({ event: "led" });
     for (const [id, { method, args }] of this.#waiting) this.#answer(id, method, args, (answer) => this.#settle(answer));

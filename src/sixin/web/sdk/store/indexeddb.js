@@ -38,7 +38,7 @@ export class IndexedDbStore {
     const rows = (/** @type {string} */ name) => transaction.objectStore(name);
     const { messages = [], hidden = [], cleared = [], gaps = [], contacts = [], held = [] } = writes;
     if (writes.forget) for (const name of COPY) rows(name).clear();
-    await Promise.all(messages.map((message) => putIfNewer(rows("messages"), rows("hidden"), message)));
+    await Promise.all(newestOf(messages).map((message) => putIfNewer(rows("messages"), rows("hidden"), message)));
     for (const msg_id of hidden.flatMap(({ msg_ids }) => msg_ids)) {
       rows("hidden").put(true, msg_id);
       rows("messages").delete(msg_id);
@@ -104,6 +104,20 @@ function opened(name) {
     database.createObjectStore("entries", { keyPath: "number" });
   };
   return done(request);
+}
+
+/**
+ * Each message once: looked up side by side, two of one id would not see each other.
+ * @param {Message[]} messages
+ */
+function newestOf(messages) {
+  /** @type {Map<string, Message>} */
+  const found = new Map();
+  for (const message of messages) {
+    const before = found.get(message.msg_id);
+    if (!before || before.version_id < message.version_id) found.set(message.msg_id, message);
+  }
+  return [...found.values()];
 }
 
 /**

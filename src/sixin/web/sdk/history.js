@@ -1,0 +1,89 @@
+/** History: pages of one session's past, from the copy where it can prove that it holds them, else from the server. */
+
+import { linkLost } from "./errors.js";
+import { topOf } from "./held.js";
+import { ceilingAbove, floorBelow } from "./ranges.js";
+
+/** @import {Held, Message, Store} from "./types.js" */
+
+export class History {
+  #store;
+  #heldOf;
+  #ask;
+
+  /**
+   * @param {Store} store
+   * @param {(session_id: string) => Held | null} heldOf
+   * @param {(method: "open" | "older", ...args: any[]) => Promise<void>} ask the keeper
+   */
+  constructor(store, heldOf, ask) {
+    this.#store = store;
+    this.#heldOf = heldOf;
+    this.#ask = ask;
+  }
+
+  /**
+   * A page, oldest first: the newest one, or the one below a sort_key. It never passes over a hole: where that cannot
+   * be filled it ends early with `more`, or rejects with `unavailable` when there is nothing to show.
+   * @param {string} session_id
+   * @param {number | undefined} before_sort_key
+   * @param {number} limit
+   * @returns {Promise<{messages: Message[], more: boolean}>}
+   */
+  async page(session_id, before_sort_key, limit) {
+    if (!this.#heldOf(session_id)) await this.#ask("open", session_id);
+    /** @type {Message[]} */
+    let found = [];
+    let high = (before_sort_key ?? this.#top(session_id) + 1) - 1;
+    for (;;) {
+      const floor = high < 1 ? 0 : this.#floor(session_id, high);
+      if (floor !== null) {
+        found = [...(await this.#store.page(session_id, floor, high, limit - found.length)), ...found];
+        if (floor === 0 || found.length >= limit) return { messages: found, more: found.length >= limit };
+        high = floor - 1;
+      }
+      try {
+        await this.#ask("older", session_id, high + 1, limit);
+        // A replica that is behind proves nothing; it is asked again when somebody looks again, not at once for ever.
+        if (this.#floor(session_id, high) === null) throw linkLost();
+      } catch (error) {
+        if (found.length) return { messages: found, more: true };
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * The held page above a sort_key, oldest first: empty where what follows is not held.
+   * @param {string} session_id
+   * @param {number} after_sort_key
+   */
+  async newer(session_id, after_sort_key) {
+    const ceiling = ceilingAbove(this.#heldOf(session_id)?.ranges ?? [], after_sort_key);
+    if (ceiling === null || ceiling <= after_sort_key) return [];
+    return this.#store.page(session_id, after_sort_key + 1, ceiling, Number.MAX_SAFE_INTEGER);
+  }
+
+  /**
+   * Whether nothing that is known of lies between a sort_key and the newest message held.
+   * @param {string} session_id
+   * @param {number} sort_key
+   */
+  reachesTop(session_id, sort_key) {
+    return ceilingAbove(this.#heldOf(session_id)?.ranges ?? [], sort_key) === this.#top(session_id);
+  }
+
+  /**
+   * @param {string} session_id
+   * @param {number} sort_key
+   */
+  #floor(session_id, sort_key) {
+    return floorBelow(this.#heldOf(session_id)?.ranges ?? [], sort_key);
+  }
+
+  /** @param {string} session_id */
+  #top(session_id) {
+    const held = this.#heldOf(session_id);
+    return held ? topOf(held).high : 0;
+  }
+}
