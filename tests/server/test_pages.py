@@ -27,6 +27,13 @@ async def test_a_second_visit_asks_for_the_index_alone(house: House) -> None:
         assert (response.status, await response.read()) == (304, b"")
 
 
+async def test_what_a_browser_shows_as_a_page_has_a_policy(house: House) -> None:
+    for path, is_page in (("/", True), ("/icon.svg", True), ("/app/main.js", False), ("/styles/chat.css", False)):
+        async with house.client.get(house.url + path) as response:
+            assert ("Content-Security-Policy" in response.headers) is is_page, path
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
 async def test_what_another_edition_named_is_given_as_it_now_is_and_not_kept(house: House) -> None:
     async with house.client.get(f"{house.url}/~0123456789abcdef/app/main.js") as response:
         assert (response.status, response.headers["Cache-Control"]) == (200, "no-cache")
