@@ -7,6 +7,7 @@ asking the store, and knows for which ranges it cannot (design §5).
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -121,12 +122,13 @@ class Tail(Generic[R]):
         """Take in the next version. False, and nothing happens, where it is not the next: drop the tail then."""
         if row.version_id != self.last + 1:
             return False
-        self._rows.pop(self._key(row), None)  # a row that changes again moves to the end
-        self._rows[self._key(row)] = row
+        rows, key = self._rows, self._key(row)
+        rows.pop(key, None)  # a row that changes again moves to the end
+        rows[key] = row
         self.last = row.version_id
-        if len(self._rows) > self._rows_max:
-            oldest = next(iter(self._rows))
-            self.first = self._rows.pop(oldest).version_id + 1
+        if len(rows) > self._rows_max:
+            oldest = next(iter(rows))
+            self.first = rows.pop(oldest).version_id + 1
         return True
 
     def after(self, version_id: int) -> list[R] | None:
@@ -153,14 +155,18 @@ class Tail(Generic[R]):
         return len(self._rows)
 
 
+_MSG_ID: Callable[[Message], Hashable] = attrgetter("msg_id")
+_SESSION_ID: Callable[[Contact], Hashable] = attrgetter("session_id")
+
+
 def message_tail(last: int) -> Tail[Message]:
     """A tail of a session's messages."""
-    return Tail(last, lambda message: message.msg_id)
+    return Tail(last, _MSG_ID)
 
 
 def contact_tail(last: int) -> Tail[Contact]:
     """A tail of a user's contacts."""
-    return Tail(last, lambda contact: contact.session_id, CONTACT_TAIL_ROWS_MAX)
+    return Tail(last, _SESSION_ID, CONTACT_TAIL_ROWS_MAX)
 
 
 def newest_of(

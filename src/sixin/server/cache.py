@@ -60,14 +60,16 @@ class Cache:
         """Follow one decision that is now durable. Decisions come in the order they were taken."""
         if not self._enabled:
             return
-        for message in (*changes.born, *changes.emptied):
+        for message in changes.born:
+            self._extend_message(message)
+        for message in changes.emptied:
             self._extend_message(message)
         for contact in changes.contacts:
             self._extend_contact(contact)
         for head in changes.users:
             self._heads[head.uid] = head
-            if len(self._heads) > CACHED_HEADS_MAX:
-                del self._heads[next(iter(self._heads))]
+        while len(self._heads) > CACHED_HEADS_MAX:
+            del self._heads[next(iter(self._heads))]
 
     def received(self, told: Iterable[Told]) -> None:
         """Follow what another node committed. What it did not send along, the versions give away."""
