@@ -77,6 +77,7 @@ class Node:
                 registered_only=settings.users == "registered",
             ),
             committed=self.hub.committed,
+            tell=self.hub.tell,
             uncertain=self.cache.forget,
         )
         self.pulls = Pulls(store, self.cache)

@@ -75,11 +75,16 @@ class Hub:
             self._bus.disconnected(uid)
 
     def committed(self, decisions: Sequence[Decision]) -> None:
-        """A batch is durable: the cache follows it, then whoever it concerns is told."""
-        told: list[Told] = []
+        """A batch is durable, and the cache follows it at once: what it answers is no older than the store."""
         for decision in decisions:
             if decision.changed:
                 self._cache.committed(decision.changed)
+
+    def tell(self, decisions: Sequence[Decision]) -> None:
+        """Tell whoever a batch concerns that is durable."""
+        told: list[Told] = []
+        for decision in decisions:
+            if decision.changed:
                 told += decision.notices
         self._tell_here(told)
         self._bus.tell(told)

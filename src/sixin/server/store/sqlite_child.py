@@ -61,9 +61,13 @@ class _Link(asyncio.Protocol):
         return self._loop.time() - self._asked[0].since_s if self._asked else 0.0
 
     def ask(self, request: AnyRequest) -> asyncio.Future[memoryview]:
-        """Send a request. All of one turn of the loop leave together."""
+        """Send a request. Reads of one turn of the loop leave together; a batch leaves at once, because this process
+        has work of its own while it is being written."""
         answer: asyncio.Future[memoryview] = self._loop.create_future()
         self._asked.append(Asked(answer, self._loop.time()))
+        if self._name == "writer" and self._transport is not None:
+            self._transport.write(request_frame(request))
+            return answer
         if not self._outgoing:
             self._loop.call_soon(self._flush)
         self._outgoing.append(request_frame(request))

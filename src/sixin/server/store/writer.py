@@ -4,6 +4,7 @@
 
 Nothing is told before it is durable, and a version is given out inside the transaction that makes it visible.
 While one batch is being committed the next one gathers: the slower the disk, the larger the batches. No timer.
+And while it is being committed, the one before it is told: the engine and this process work at the same time.
 """
 
 import asyncio
@@ -42,6 +43,17 @@ class Waiting(NamedTuple):
     done: Done
 
 
+class _Written:
+    """A batch that is durable, and what came of its commands."""
+
+    __slots__ = ("batch", "decisions", "outcomes")
+
+    def __init__(self, batch: list[Waiting], outcomes: list[Outcome]) -> None:
+        self.batch = batch
+        self.outcomes = outcomes
+        self.decisions = [outcome for outcome in outcomes if isinstance(outcome, Decision)]
+
+
 class Writer:
     """Owns every change. One task runs `run`; anybody may `submit`."""
 
@@ -52,23 +64,26 @@ class Writer:
         now_ms: Callable[[], int],
         policy: Policy,
         committed: Callable[[Sequence[Decision]], None],
+        tell: Callable[[Sequence[Decision]], None] = lambda decisions: None,
         uncertain: Callable[[], None] = lambda: None,
         queue_max: int = WRITER_QUEUE_MAX,
         batch_max: int = BATCH_COMMANDS_MAX,
     ) -> None:
-        """`now_ms`: the server's clock, Unix milliseconds. `committed` is told each batch's decisions, in order,
-        after they are durable and before anyone is answered. `uncertain`: it is not known what a batch wrote, so
-        what was remembered of earlier ones may be old. Neither may raise."""
+        """`now_ms`: the server's clock, Unix milliseconds. `committed` is given each batch's decisions, in order,
+        as soon as they are durable; `tell` the same ones before anyone is answered. `uncertain`: it is not known what
+        a batch wrote, so what was remembered of earlier ones may be old. None of them may raise."""
         self._store = store
         self._now_ms = now_ms
         self._policy = policy
         self._committed = committed
+        self._tell = tell
         self._uncertain = uncertain
         self._queue_max = queue_max
         self._batch_max = batch_max
         self._queue: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
+        self._untold: _Written | None = None
         self._kept = Rows()
         self._shared = SharedBatches(store) if isinstance(store, SharedStore) else None
         self.batches = 0
@@ -120,8 +135,11 @@ class Writer:
         try:
             while await self._work_came():
                 await self._write(self._next_batch())
+                if not self._queue:
+                    self._tell_written()
         finally:
             self._stopping = True
+            self._tell_written()
             for waiting in self._queue:
                 waiting.done(errors.Unavailable("The server stopped before this was written."))
             self._queue.clear()
@@ -148,6 +166,9 @@ class Writer:
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
+        if self._untold is not None:
+            # In the next turn of the loop: when this batch has been decided and is on its way to the engine.
+            asyncio.get_running_loop().call_soon(self._tell_written)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
                 outcomes = await self._commit(batch)
@@ -163,13 +184,23 @@ class Writer:
             log.exception("batch_failed")
             self._fail(batch, errors.Internal())
         else:
+            self._tell_written()
             self.batches += 1
             self.commands += len(batch)
-            self._committed([outcome for outcome in outcomes if isinstance(outcome, Decision)])
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                _answer(waiting, outcome)
+            self._untold = written = _Written(batch, outcomes)
+            self._committed(written.decisions)
+
+    def _tell_written(self) -> None:
+        """Tell what the last batch came to, if that has not been done."""
+        written, self._untold = self._untold, None
+        if written is None:
+            return
+        self._tell(written.decisions)
+        for waiting, outcome in zip(written.batch, written.outcomes, strict=True):
+            _answer(waiting, outcome)
 
     def _fail(self, batch: list[Waiting], error: errors.SixinError) -> None:
+        self._tell_written()
         # What was decided may or may not have been written: only the store knows.
         self._kept = Rows()
         self._uncertain()
