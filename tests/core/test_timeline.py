@@ -114,7 +114,7 @@ def grown(before: int, kinds: list[int | None]) -> tuple[Timeline, Tail[Message]
 def test_what_a_tail_says_of_the_changes_after_a_version_is_all_of_them(before: int, kinds: list[int | None]) -> None:
     timeline, tail = grown(before, kinds)
 
-    assert len(tail) <= TAIL_ROWS_MAX
+    assert tail.size <= TAIL_ROWS_MAX
     assert tail.last == timeline.version_id
     for version_id in range(timeline.version_id + 3):
         said = tail.after(version_id)
@@ -198,7 +198,7 @@ def test_a_row_is_found_in_a_tail_as_it_now_is() -> None:
     found = tail.get(SESSION)
     assert found is not None
     assert found.version_id == 3
-    assert len(tail) == 1
+    assert tail.size == 1
     assert tail.after(0) == [found]
 
 

@@ -7,7 +7,7 @@ its value and its kind: `1e2` is `100.0`, and is not `100`.
 
 from collections.abc import Iterable
 from hashlib import blake2b
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
@@ -107,7 +107,7 @@ _sorted = msgspec.json.Encoder(order="sorted")
 _TOO_DEEP = f"A content has at most {CONTENT_DEPTH_MAX} levels of objects and lists."
 
 
-class Canonical(NamedTuple):
+class Canonical(Struct, frozen=True, gc=False):
     """A content that was checked: its canonical JSON, and the digest that recognises it after it is gone."""
 
     encoded: bytes

@@ -108,13 +108,15 @@ R = TypeVar("R", bound=_Versioned)
 class Tail(Generic[R]):
     """The newest rows of one timeline: every row whose version lies in `first … last`, by version."""
 
-    __slots__ = ("_key", "_rows", "_rows_max", "first", "last")
+    __slots__ = ("_key", "_rows", "_rows_max", "first", "last", "size")
 
     def __init__(self, last: int, key: Callable[[R], Hashable], rows_max: int = TAIL_ROWS_MAX) -> None:
         """An empty tail of a timeline at version `last`; `key` tells one row from another."""
         self._rows_max = rows_max
         self.first = last + 1
         self.last = last
+        self.size = 0
+        """Rows held."""
         self._key = key
         self._rows: dict[Hashable, R] = {}
 
@@ -129,6 +131,7 @@ class Tail(Generic[R]):
         if len(rows) > self._rows_max:
             oldest = next(iter(rows))
             self.first = rows.pop(oldest).version_id + 1
+        self.size = len(rows)
         return True
 
     def after(self, version_id: int) -> list[R] | None:
@@ -150,9 +153,6 @@ class Tail(Generic[R]):
     def rows(self) -> Iterable[R]:
         """What it holds, by version."""
         return self._rows.values()
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 _MSG_ID: Callable[[Message], Hashable] = attrgetter("msg_id")

@@ -100,10 +100,10 @@ class Cache:
         tail = tails.get(key)
         if tail is None:
             tail = tails[key] = make(row.version_id - 1)
-        held = len(tail)
+        held = tail.size
         fits = shown is None or len(shown.content) <= CACHED_CONTENT_BYTES_MAX
         if fits and tail.extend(row):
-            self._rows += len(tail) - held
+            self._rows += tail.size - held
         else:
             del tails[key]
             self._rows -= held
@@ -117,7 +117,7 @@ class Cache:
 
     def _drop_from(self, tails: dict[K, Tail[R]]) -> None:
         while tails and self._rows > self._rows_max * 9 // 10:
-            self._rows -= len(tails.pop(next(iter(tails))))
+            self._rows -= tails.pop(next(iter(tails))).size
 
     def user(self, uid: Uid) -> UserHead | None:
         """A user's head, if it is known."""

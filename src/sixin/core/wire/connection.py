@@ -8,7 +8,7 @@ What is not in `NEXT` for the present state changes nothing: a frame is refused,
 because the socket may be gone while the token is still being checked.
 """
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 
 from msgspec import Struct
 
@@ -18,7 +18,7 @@ from sixin.core.wire.bodies import HelloBody
 from sixin.core.wire.frames import Request
 
 
-class State(Enum):
+class State(IntEnum):
     """How far the conversation has come."""
 
     OPENING = auto()
@@ -46,7 +46,7 @@ class Refused(Struct, frozen=True):
 Event = HelloReceived | Request | Refused
 
 
-class Step(Enum):
+class Step(IntEnum):
     """What moves a conversation on."""
 
     HELLO = auto()

@@ -255,6 +255,7 @@ def _is_utf8(payload: bytes) -> bool:
 
 
 _MEDIUM_HEADER: Final = struct.Struct(">BBH").pack
+_FIRST_BYTE_OF_TEXT: Final = FIN | TEXT
 
 
 def frame_header(opcode: int, size: int) -> bytes:
@@ -268,7 +269,11 @@ def frame_header(opcode: int, size: int) -> bytes:
 
 def text_frame(payload: bytes) -> bytes:
     """One text message."""
-    return frame_header(TEXT, len(payload)) + payload
+    size = len(payload)
+    # Nearly every notice and answer is of this size, and nearly every byte a server writes is one of them.
+    if CONTROL_PAYLOAD_MAX < size < 1 << 16:
+        return _MEDIUM_HEADER(_FIRST_BYTE_OF_TEXT, 126, size) + payload
+    return frame_header(TEXT, size) + payload
 
 
 def text_frames(payloads: Sequence[bytes]) -> bytes:

@@ -11,7 +11,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from sixin.core import errors
 from sixin.core.commands import Command, Policy
@@ -36,7 +38,7 @@ KEPT_CONTENT_BYTES_MAX = 1_024
 """A row with a larger content is not kept: 50,000 of 16 KiB each would be most of a gigabyte."""
 
 
-class Waiting(NamedTuple):
+class Waiting(Struct, frozen=True):
     """A command and who waits for what comes of it."""
 
     command: Command
