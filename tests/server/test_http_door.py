@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
+from sixin.core import errors
+from sixin.core.rows import Changes
 from sixin.core.wire.bodies import OPERATIONS
 from sixin.server.app import make_store
 from sixin.server.config import Settings, SettingsRefused
+from sixin.server.store.memory import MemoryStore
 from tests.server.house import House, open_house
 
 ANN, BOB = 1001, 1002
@@ -151,3 +154,30 @@ async def test_an_empty_body_is_an_empty_object(house: House) -> None:
 def test_an_unknown_store_is_refused() -> None:
     with pytest.raises(SettingsRefused, match="mongodb"):
         make_store(Settings(store="mongodb://somewhere"))
+
+
+class FullStore(MemoryStore):
+    """Refuses what is written, for as long as it is told to."""
+
+    is_full = False
+
+    def write(self, changes: Changes) -> None:
+        if self.is_full:
+            raise errors.Unavailable("The disk is full.")
+        super().write(changes)
+
+
+async def test_a_node_that_cannot_write_is_not_ready_until_it_can() -> None:
+    store = FullStore()
+    async with open_house(store=store) as house:
+        store.is_full = True
+        said = json.dumps({"to": str(BOB), "seq_id": 1, "content": TEXT}).encode()
+        refused = await house.ask("http", ANN, "send", said)
+        assert (refused.status, refused.code) == (503, "unavailable")
+        status, body = await house.get("/readyz")
+        reason = "the store refuses what is written"
+        assert (status, json.loads(body)) == (503, {"status": "not ready", "reason": reason})
+
+        store.is_full = False
+        assert (await house.ask("http", ANN, "send", said)).status == 200
+        assert await house.get("/readyz") == (200, b'{"status":"ready"}')

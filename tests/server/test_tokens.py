@@ -45,6 +45,13 @@ def test_a_secret_that_is_too_short_is_refused(secret: str, tmp_path: Path) -> N
             make_node(Settings(store="memory", data=str(tmp_path), secret=secret))
 
 
+@pytest.mark.parametrize("place", ["a file", "a file/below"])
+def test_a_folder_that_cannot_be_used_is_named_and_so_is_the_way_out(place: str, tmp_path: Path) -> None:
+    (tmp_path / "a file").touch()
+    with pytest.raises(SettingsRefused, match=r"The data folder .*a file.* cannot be used \(Not a directory\).*--data"):
+        make_node(Settings(store="memory", data=str(tmp_path / place)))
+
+
 def test_there_is_no_default_secret(tmp_path: Path) -> None:
     secrets = {load_secret(tmp_path / name) for name in ("one", "two")}
     assert len(secrets) == 2

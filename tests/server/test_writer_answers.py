@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from math import inf
 
 from sixin.core import commands, errors
 from sixin.core.commands import Policy
@@ -100,9 +101,11 @@ async def test_a_batch_is_told_while_the_next_one_is_being_written() -> None:
         second.set_exception(errors.Unavailable())
         third = await store.commits.get()
         assert told[3:] == ["second refused", "third refused"]
+        assert writer.refused_s_ago() < 60
         third.set_result(None)
         writer.stop()
     assert told[5:] == ["1 followed", "1 told", "fourth done"]
+    assert writer.refused_s_ago() == inf
 
 
 async def test_what_is_written_is_told_although_what_came_after_it_is_cut_off() -> None:

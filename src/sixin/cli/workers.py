@@ -55,7 +55,9 @@ async def run_workers(settings: Settings) -> int:
     check_shared(settings)
     try:
         secret = load_secret(Path(settings.data), settings.secret)
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise SettingsRefused(str(error)) from None
+    except ValueError as error:
         raise SettingsRefused(f"secret: {error}") from None
     with closing(_opened(settings.host, settings.port)) as port:
         number = port.getsockname()[1]

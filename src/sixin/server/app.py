@@ -40,6 +40,10 @@ from sixin.server.store.writer import Writer
 
 log = logging.getLogger(__name__)
 
+REFUSED_NOT_READY_S = 10.0
+"""How long a node whose last batch could not be written says that it is not ready, unless a later one was. Not for
+ever: whoever is asked nothing any more would never find out that its disk has space again."""
+
 
 def now_ms() -> int:
     """The machine's clock, Unix milliseconds."""
@@ -124,6 +128,8 @@ class Node:
             return "stopping"
         if self.writer.stopping:
             return "draining"
+        if self.writer.refused_s_ago() < REFUSED_NOT_READY_S:
+            return "the store refuses what is written"
         return self.following.store_refuses
 
     async def written(self) -> None:
@@ -275,7 +281,9 @@ def make_node(settings: Settings) -> Node:
     """A node as the settings describe it. Raises `SettingsRefused`."""
     try:
         tokens = Tokens(load_secret(Path(settings.data), settings.secret))
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise SettingsRefused(str(error)) from None
+    except ValueError as error:
         raise SettingsRefused(f"secret: {error}") from None
     return Node(settings, store=make_store(settings), bus=make_bus(settings), tokens=tokens)
 

@@ -121,9 +121,20 @@ def _time(claim: Any) -> float:
 
 
 def load_secret(data: Path, configured: str = "") -> str:
-    """The configured secret, else the one in the data folder, which is generated on first use with mode 0600."""
+    """The configured secret, else the one in the data folder, which is generated on first use with mode 0600.
+
+    Raises `OSError` where that folder cannot be read or made; its text says so.
+    """
     if configured:
         return configured
+    try:
+        return _secret_in(data)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(f"The data folder {data} cannot be used ({reason}): name another one with --data.") from None
+
+
+def _secret_in(data: Path) -> str:
     path = data / "secret"
     try:
         return path.read_text("ascii").strip()

@@ -92,7 +92,7 @@ class _Link(asyncio.Protocol):
         for body in self._frames.receive(data):
             answer = self._asked.popleft().answer
             given = answer_of(memoryview(body))
-            if isinstance(given, Failure):
+            if isinstance(given, Failure) and given.kind != "refused":  # that one goes to whoever starts the store
                 log.warning("store_failed", extra={"role": self._name, "reason": given.message, "detail": given.detail})
             if answer.done():
                 continue  # whoever asked has given up

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Any, TypeVar
 
 from msgspec import Struct
@@ -86,6 +87,7 @@ class Writer:
         self._wake = asyncio.Event()
         self._stopping = False
         self._untold: _Written | None = None
+        self._refused_at_s = -inf
         self._kept = Rows()
         self._shared = SharedBatches(store) if isinstance(store, SharedStore) else None
         self.batches = 0
@@ -100,6 +102,10 @@ class Writer:
     def stopping(self) -> bool:
         """Whether new commands are refused."""
         return self._stopping
+
+    def refused_s_ago(self) -> float:
+        """How long ago the newest batch could not be written; infinite where it could."""
+        return asyncio.get_running_loop().time() - self._refused_at_s
 
     @property
     def waiting(self) -> int:
@@ -187,6 +193,7 @@ class Writer:
             self._fail(batch, errors.Internal())
         else:
             self._tell_written()
+            self._refused_at_s = -inf
             self.batches += 1
             self.commands += len(batch)
             self._untold = written = _Written(batch, outcomes)
@@ -205,6 +212,7 @@ class Writer:
         self._tell_written()
         # What was decided may or may not have been written: only the store knows.
         self._kept = Rows()
+        self._refused_at_s = asyncio.get_running_loop().time()
         self._uncertain()
         for waiting in batch:
             _answer(waiting, error)
