@@ -213,3 +213,33 @@ def test_a_server_whose_timeline_is_shorter_than_the_copy_is_believed() -> None:
     assert writes.forget
     assert device.heads.contacts == {}
     assert device.asks() == [PullContacts(0, 5)]
+
+
+def previewed(version_id: int, message_version: int, preview: Message) -> Contact:
+    return replace(contact(version_id, message_version), last_message=preview, last_msg_id=preview.msg_id)
+
+
+def test_the_one_change_that_is_missing_is_taken_from_the_preview() -> None:
+    device = Device(Range(0, 5, 5), contacts=(contact(1, 5),))
+    said = message(6)
+    writes = device.sync.contacts_pulled(PullContacts(1, 5), [previewed(2, 6, said)], 2, more=False)
+    assert writes.messages == [said]
+    assert writes.held == [Held(HERE, (Range(0, 6, 6),))]
+    device.take(writes)
+    assert [pull for pull in device.sync.requests() if isinstance(pull, PullNew)] == []
+
+
+def test_so_is_a_recall_of_the_newest_and_not_one_in_a_hole() -> None:
+    recalled = message(5, version_id=6)
+    device = Device(Range(0, 5, 5), contacts=(contact(1, 5),))
+    assert device.sync.contact_noticed(2, previewed(2, 6, recalled)).messages == [recalled]
+    holed = Device(Range(0, 3, 5), contacts=(contact(1, 5),))
+    writes = holed.sync.contact_noticed(2, previewed(2, 6, message(5, version_id=6)))
+    assert [one.top.version for one in writes.held] == [6]
+
+
+def test_a_preview_proves_nothing_where_more_is_missing_or_another_message_changed() -> None:
+    for late in (previewed(2, 7, message(7)), previewed(2, 6, message(5))):
+        device = Device(Range(0, 5, 5), contacts=(contact(1, 5),))
+        device.take(device.sync.contact_noticed(2, late))
+        assert device.sync.requests() == [PullNew(HERE, 5, 4)]

@@ -357,4 +357,17 @@ class Sync:
                 self._stir(contact.session_id)
                 if contact.last_del_msg_id >= contact.last_msg_id > 0:
                     writes.held.append(held.after_full_clear(contact.message_version))
+                else:
+                    self._take_preview(contact, held, writes)
         return writes
+
+    def _take_preview(self, contact: Contact, held: Held, writes: Writes) -> None:
+        """Where the one change a session lacks stands in its preview, it need not be pulled: the usual case of a device
+        that was away for a while."""
+        preview = contact.last_message
+        if preview is None or not preview.version_id == contact.message_version == held.top.version + 1:
+            return
+        after = held.after_notice(preview.version_id)
+        writes.held.append(after)
+        if after.keeps(preview.sort_key):
+            writes.messages.append(preview)

@@ -463,10 +463,27 @@ export class Sync {
       this.#stir(session_id);
       if (last_msg_id !== "0" && compareIds(up_to, last_msg_id) >= 0) {
         (writes.held ??= []).push(claims.afterFullClear(held, message_version));
+      } else {
+        takePreview(contact, held, writes);
       }
     }
     return writes;
   }
+}
+
+/**
+ * Where the one change a session lacks stands in its preview, it need not be pulled: the usual case of a device that was
+ * away for a while.
+ *
+ * @param {Contact} contact
+ * @param {Held} held
+ * @param {Writes} writes
+ */
+function takePreview({ last_message: preview, message_version }, held, writes) {
+  if (!preview || preview.version_id !== message_version || message_version !== claims.topOf(held).version + 1) return;
+  const after = claims.afterNotice(held, message_version);
+  (writes.held ??= []).push(after);
+  if (claims.keeps(after, preview.sort_key)) (writes.messages ??= []).push(preview);
 }
 
 /**
