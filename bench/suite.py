@@ -73,6 +73,7 @@ def cases(seconds: float, messages: int) -> list[Case]:
     reads = replace(asked, connections=100, messages=20_000, seconds=min(seconds, 2.0))
     found += [
         Case("fanout-sqlite", "fanout", "sqlite", replace(asked, connections=512)),
+        Case("fanout-sqlite-deep", "fanout", "sqlite", replace(asked, connections=512, window=8)),
         Case("idle-sqlite", "idle", "sqlite", replace(asked, connections=5_000, seconds=1.0)),
         Case("mix-sqlite", "mix", "sqlite", replace(asked, connections=500)),
         Case("pulls-sqlite", "pulls", "sqlite", reads),
