@@ -284,8 +284,7 @@ OTHERS = (
     (
         "Fan-out, eight under way",
         "fanout-sqlite-deep",
-        "The same with eight requests of each asking connection under way: what one connection is told of a batch leaves "
-        "in one write.",
+        "The same with eight requests of each under way: what a connection is told of one batch leaves in one write.",
     ),
     (
         "A mix like real life",
