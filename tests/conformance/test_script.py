@@ -122,7 +122,7 @@ async def everything_in(store: Store) -> list[object]:
 
 
 async def refuse_wrong_counts(store: Store) -> None:
-    """Every count is what the messages say (design §3.7), and every version is on exactly one row."""
+    """Every count is what the messages say (contract 7), and every version is on exactly one row."""
     for owner in USERS:
         total = 0
         contacts = (await store.pull_contacts(owner, after_version=0, limit=9_999)).contacts

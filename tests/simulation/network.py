@@ -1,8 +1,8 @@
 """Links between devices and nodes: ordered while they hold, broken at any point, late, and sometimes dead in silence.
 
-A link carries whole frames, as a WebSocket does. Within one link nothing overtakes, but notices, which may
-(design §1), are lost, doubled and moved behind one another here. What a device asks may arrive twice, one right behind
-the other; nothing else is lost or moved.
+A link carries whole frames, as a WebSocket does. Within one link nothing overtakes, but notices, which may be
+by their definition, are lost, doubled and moved behind one another here. What a device asks may arrive twice, one right
+behind the other; nothing else is lost or moved.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ TTL_S = 86_400
 
 
 def mint(secret: str, uid: Uid, *, admin: bool = False) -> str:
-    """A token as an application would make one: any JWT library will do (design §9)."""
+    """A token as an application would make one: any JWT library will do (docs/operating.md)."""
     now_s = int(time.time())
     claims = {"sub": str(uid), "iat": now_s, "exp": now_s + TTL_S, "jti": f"bench-{uid}"}
     if admin:

@@ -43,11 +43,11 @@ class Contact(Struct, frozen=True, gc=False):
 
     @property
     def counted(self) -> int:
-        """What this contact adds to its owner's total: nothing while muted or deleted (design §3.7)."""
+        """What this contact adds to its owner's total: nothing while muted or deleted (contract 7)."""
         return 0 if self.muted or self.status == "deleted" else self.unread
 
     def counts(self, message: Message) -> bool:
-        """Whether a message is one of the unread ones, hidden ones aside (design §3.7)."""
+        """Whether a message is one of the unread ones, hidden ones aside (contract 7)."""
         return (
             message.sender != self.owner
             and message.status == "normal"

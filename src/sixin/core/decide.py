@@ -1,7 +1,7 @@
 """What each command does, as pure functions: rows and a command in, a decision out.
 
 A decision is taken inside the transaction that makes it visible, so the versions it gives out appear in order
-(design §3.5). A refusal is a raised `SixinError`; it has changed nothing. See `docs/write-path.md`.
+(contract 5). A refusal is a raised `SixinError`; it has changed nothing. See `docs/write-path.md`.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Ids: users, sessions, slots, messages (design §2).
+"""Ids: users, sessions, slots, messages (docs/glossary.md).
 
 A `msg_id` is `[relative seconds][6-digit counter][4-digit slot]` in decimal. Seconds and counter together are
 its *tick*; two messages of one slot never share a tick, so no two messages share an id.

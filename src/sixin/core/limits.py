@@ -9,10 +9,10 @@ SAFE_INTEGER_MAX: Final = 2**53 - 1
 """The largest integer JavaScript holds exactly; every number on the wire stays at or below it."""
 
 SLOTS: Final = 10_000
-"""The last four decimal digits of a `msg_id` (design §2)."""
+"""The last four decimal digits of a `msg_id` (docs/glossary.md)."""
 
 CONTENT_BYTES_MAX: Final = 16 * 1024
-"""The canonical encoding of one `content` (design §4)."""
+"""The canonical encoding of one `content` (docs/protocol.md)."""
 
 CONTENT_DEPTH_MAX: Final = 32
 """Objects and lists inside one `content`: no message needs more, and every reader of it recurses."""
@@ -57,7 +57,7 @@ URL_CHARS_MAX: Final = 1_024
 """Signed addresses of object stores are long; some hundred of their characters are the signature."""
 
 RECALL_WINDOW_MS: Final = 120_000
-"""How long a sender may take a message back, by the server's clock (design §4)."""
+"""How long a sender may take a message back, by the server's clock (docs/protocol.md)."""
 
 PINNED_SORT_KEY_BASE: Final = 2**52
 """Added to the `sort_key` of a pinned contact: above every unpinned one, below 2^53. An owner would need
@@ -101,7 +101,7 @@ POSTGRES_ROLLBACK_TIMEOUT_S: Final = 5.0
 """After it, a connection is given up rather than rolled back; the server then rolls back by itself."""
 
 HELLO_TIMEOUT_S: Final = 5.0
-"""A connection that has not said who it is by then is closed (design §4)."""
+"""A connection that has not said who it is by then is closed (docs/protocol.md)."""
 
 CONNECTION_REQUESTS_MAX: Final = 256
 """Requests of one connection that wait for an answer; past it the connection is not read from."""
@@ -203,7 +203,7 @@ STEADY_CONNECTION_S: Final = 10.0
 """A connection that lived so long was a good one: the next attempt starts at `RECONNECT_FIRST_S` again."""
 
 CHAT_TIMER_S: Final = 30.0
-"""Inside a chat, how often a device asks whether a notice was lost (design §4)."""
+"""Inside a chat, how often a device asks whether a notice was lost (docs/protocol.md)."""
 
 INTERNAL_RETRIES_MAX: Final = 5
 """How often an entry is sent again after `internal`: it may be its content that the server cannot take, and it must

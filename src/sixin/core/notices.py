@@ -13,7 +13,7 @@ class MessageChanged(Struct, frozen=True, gc=False, tag=True):
     message: Message
     members: tuple[Uid, ...]
     unseen_by: tuple[Uid, ...] = ()
-    """Members who cleared or hid this message: they are told the version, never the message (design §3.9)."""
+    """Members who cleared or hid this message: they are told the version, never the message (contract 9)."""
 
 
 class ContactChanged(Struct, frozen=True, gc=False, tag=True):

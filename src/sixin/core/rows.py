@@ -67,7 +67,7 @@ def merged(parts: Sequence[Changes]) -> Changes:
 
 
 class UnreadUpTo(Struct, frozen=True, gc=False):
-    """How many unread messages (design §3.7) the owner has at or below a message, as stored before the batch."""
+    """How many unread messages (contract 7) the owner has at or below a message, as stored before the batch."""
 
     owner: Uid
     session_id: SessionId
@@ -154,7 +154,7 @@ def add_keys(keys: Keys, command: Command, policy: Policy) -> None:
 
     session_id = command.session_id
     members = pair_members(session_id)
-    # Whose lines it may change. A command about oneself must not reach the other side's (design §3.10).
+    # Whose lines it may change. A command about oneself must not reach the other side's (contract 10).
     lines_of: tuple[Uid, ...] = (command.actor,)
     match command:
         case commands.Send():

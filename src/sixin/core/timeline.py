@@ -2,7 +2,7 @@
 
 Versions of a timeline are consecutive and each change stands on exactly one row. So a tail that took in every
 version from `first` to `last` holds every row whose version lies between: it can answer for that range without
-asking the store, and knows for which ranges it cannot (design §5).
+asking the store, and knows for which ranges it cannot (docs/write-path.md).
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence

@@ -295,7 +295,7 @@ async def serve(
     demo: bytes | None = None,
     port: socket.socket | None = None,
 ) -> None:
-    """Run a node until SIGTERM or SIGINT, then drain it (design §9).
+    """Run a node until SIGTERM or SIGINT, then drain it (docs/operating.md).
 
     `port`: one that listens already, instead of the settings'. `announce` is called when the server is ready.
     Raises `StoreRefused` and `OSError` when it cannot start.

@@ -1,4 +1,4 @@
-"""Tokens: JWT, HS256; `sub` is the uid, `exp` and `jti` are required (design §9). There is no default secret."""
+"""Tokens (docs/operating.md): JWT, HS256; `sub` is the uid, `exp` and `jti` are required. No default secret."""
 
 import math
 import os

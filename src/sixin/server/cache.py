@@ -1,4 +1,4 @@
-"""The cache: tails of timelines that prove they are complete, and users' heads (design §5).
+"""The cache: tails of timelines that prove they are complete, and users' heads (docs/write-path.md).
 
 It never acknowledges anything. It is filled by what was committed, so writing keeps it warm; a row whose version is
 not the next one drops the tail it would have extended. What it cannot prove, the store is asked for.

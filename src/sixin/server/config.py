@@ -1,4 +1,4 @@
-"""Settings: one typed place. From flags, then `SIXIN_*` environment variables, then a TOML file (design §9).
+"""Settings: one typed place. From flags, then `SIXIN_*` environment variables, then a TOML file (docs/settings.md).
 
 The fields below are the flags, the variables and the keys of the file; `docs/settings.md` is generated from them.
 """

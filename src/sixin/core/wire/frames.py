@@ -1,4 +1,4 @@
-"""Frames: one unit on the wire (design §4). A request, its answer, or a notice that nobody asked for."""
+"""Frames: one unit on the wire (docs/protocol.md). A request, its answer, or a notice that nobody asked for."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The store seam: what a storage engine promises to the writer above it (design §5, §6).
+"""The store seam: what a storage engine promises to the writer above it (docs/storage.md).
 
 An engine knows rows and transactions, and none of the rules. `memory.py` is the reference; every engine passes
 `tests/conformance/`.

@@ -1,4 +1,4 @@
-"""The one write path: commands in, one commit for all that wait, answers and notices out (design §5).
+"""The one write path: commands in, one commit for all that wait, answers and notices out (docs/write-path.md).
 
     submit → queue → batch → load → decide, one by one → commit, once → tell
 

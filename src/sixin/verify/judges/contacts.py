@@ -1,5 +1,5 @@
 """Sentences 8 and 10: how a contact becomes the next one. Watermarks go forward; what its owner set stays until he
-changes it; nothing changes without a reason; and its place in the list follows the rules of design §2.
+changes it; nothing changes without a reason; and its place in the list follows the rules of docs/glossary.md.
 """
 
 from itertools import pairwise
