@@ -18,7 +18,7 @@ Record = Sequence[Any]
 Records = Sequence[Record] | None
 """An array of rows; PostgreSQL gives null for an empty one."""
 
-Arguments = tuple[list[Any], ...]
+Arguments = tuple[list[Any] | str, ...]
 
 _PREVIEW = Contact.__struct_fields__.index("last_message")
 _LABELS = Contact.__struct_fields__.index("labels")
@@ -118,18 +118,18 @@ def _facts_of(keys: Keys) -> tuple[list[UnreadUpTo], list[PreviewWithout]]:
 def relied_arguments(heads: Heads) -> Arguments:
     """The first part of what `sixin.commit_batch` is given: in the order of its locks, which is how it compares."""
     return (
-        sorted((head.slot, head.last_tick) for head in heads.slots),
-        sorted(_session_row(session) for session in heads.sessions),
-        sorted((head.uid, head.version_id, head.unread_total) for head in heads.users),
+        _slots_text(sorted(heads.slots, key=lambda head: head.slot)),
+        _sessions_text(sorted(heads.sessions, key=lambda session: session_key(session.session_id))),
+        _users_text(sorted(heads.users, key=lambda head: head.uid)),
     )
 
 
 def write_arguments(changes: Changes) -> Arguments:
     """What `sixin.write_batch` is given."""
     return (
-        [(head.slot, head.last_tick) for head in changes.slots],
-        [_session_row(session) for session in changes.sessions],
-        [(head.uid, head.version_id, head.unread_total) for head in changes.users],
+        _slots_text(changes.slots),
+        _sessions_text(changes.sessions),
+        _users_text(changes.users),
         [_contact_row(contact) for contact in changes.contacts],
         _message_rows(changes.born),
         _message_rows(changes.emptied),
@@ -143,13 +143,29 @@ def session_key(session_id: SessionId) -> tuple[int, SessionId]:
     return slot_of(session_id), session_id
 
 
-def _session_row(session: Session) -> tuple[int, str, int, int, int]:
-    return (
-        *session_key(session.session_id),
-        session.version_id,
-        session.last_ordinal,
-        session.last_msg_id,
+# Heads travel as PostgreSQL writes an array of rows: the driver takes 1.3 µs for a row of two numbers, and this a
+# quarter of it. Nothing in them needs quotes. For contacts and messages the driver is as fast, and PostgreSQL faster.
+
+
+def _slots_text(heads: Iterable[SlotHead]) -> str:
+    return _array([f"{head.slot},{head.last_tick}" for head in heads])
+
+
+def _sessions_text(sessions: Iterable[Session]) -> str:
+    return _array(
+        [
+            f"{slot_of(row.session_id)},{row.session_id},{row.version_id},{row.last_ordinal},{row.last_msg_id}"
+            for row in sessions
+        ]
     )
+
+
+def _users_text(heads: Iterable[UserHead]) -> str:
+    return _array([f"{head.uid},{head.version_id},{head.unread_total}" for head in heads])
+
+
+def _array(rows: list[str]) -> str:
+    return '{"(' + ')","('.join(rows) + ')"}' if rows else "{}"
 
 
 def _message_rows(messages: Iterable[Message]) -> list[tuple[Any, ...]]:
