@@ -44,16 +44,6 @@ class SixinNode(Server):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        """Of the process that was started; with workers, their parent."""
-        return self.process.pid
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        assert self._process is not None
-        return self._process
-
     def refusal(self) -> str:
         """Start it where it should refuse to: what it said, once it has ended."""
         assert self._launch().wait(DEADLINE_S) != 0

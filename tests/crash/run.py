@@ -70,20 +70,21 @@ class Run:
         folder: Path,
         *,
         store: str,
+        bus: str = "local",
         time_s: float,
         say: Callable[[str], None],
         recorded: bool,
         hasty: bool = False,
     ) -> None:
-        """`store`: as `sixin serve` takes it. `recorded`: every frame is kept and judged too, which takes memory.
-        `hasty`: clients come back at once, where a run has no time to wait for them."""
+        """`store`, `bus`: as `sixin serve` takes them. `recorded`: every frame is kept and judged too, which takes
+        memory. `hasty`: clients come back at once, where a run has no time to wait for them."""
         self._plan = plan
         self._folder = folder
         self._store = store
         self._time_s = time_s
         self._say = say
         self._recorded = recorded
-        self._server = ServerProcess(folder, store)
+        self._server = ServerProcess(folder, store, bus)
         tokens = Tokens(SECRET)
         self._tokens = {
             device.uid: tokens.mint(Uid(device.uid), now_s=time.time(), ttl_s=86_400) for device in plan.devices

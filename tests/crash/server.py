@@ -22,11 +22,12 @@ class ServerBroken(Exception):
 class ServerProcess:
     """One `sixin serve` on one port over one data folder, through all its lives."""
 
-    def __init__(self, folder: Path, store: str) -> None:
+    def __init__(self, folder: Path, store: str, bus: str = "local") -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._store = store
+        self._bus = bus
         self._process: asyncio.subprocess.Process | None = None
         self._log = folder / "server.log"
 
@@ -44,6 +45,7 @@ class ServerProcess:
                 sys.executable,
                 *("-m", "sixin.cli.main", "serve"),
                 *("--port", str(self.port), "--data", str(self.folder / "data"), "--store", self._store),
+                *("--bus", self._bus),
                 *("--requests-per-s", "0", "--log-level", "warning"),
                 env={**os.environ, "SIXIN_SECRET": SECRET},
                 stdout=asyncio.subprocess.PIPE,

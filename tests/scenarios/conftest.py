@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenarios.people import People, people_in
+from tests.matrix import ASLEEP, TALKING, Ground
+from tests.scenarios.people import People
 
 
-@pytest.fixture
-async def people(tmp_path: Path) -> AsyncIterator[People]:
-    """Ann, Ben and Eve, with a server and no devices yet."""
-    async with people_in(tmp_path) as living:
+@pytest.fixture(params=TALKING, ids=str)
+async def people(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[People]:
+    """Ann, Ben and Eve, with a server, or several, and no devices yet."""
+    async with Ground(request.param, request).houses() as houses, People(houses, tmp_path) as living:
+        yield living
+
+
+@pytest.fixture(params=ASLEEP, ids=str)
+async def people_everywhere(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[People]:
+    """The same, wherever it can run."""
+    async with Ground(request.param, request).houses() as houses, People(houses, tmp_path) as living:
         yield living

@@ -1,7 +1,7 @@
 """People with real devices: the SDK over real sockets and a real server; and what that answers to a stranger."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -127,10 +127,11 @@ class Device:
 
 
 class People:
-    """A house, and those who live with it."""
+    """A house, or several on one ground, and those who live with them: each new device in the next house."""
 
-    def __init__(self, house: House, folder: Path) -> None:
-        self.house = house
+    def __init__(self, houses: Sequence[House], folder: Path) -> None:
+        self.house = houses[0]
+        self._houses = houses
         self._folder = folder
         self._opened = AsyncExitStack()
         self._devices = 0
@@ -146,7 +147,7 @@ class People:
     async def device(self, name: str, *, in_a_file: bool = False) -> Device:
         """A new device of somebody, connected and in step."""
         self._devices += 1
-        eyes = Eyes(self.house.url)
+        eyes = Eyes(self._houses[self._devices % len(self._houses)].url)
         store = self._folder / f"device-{self._devices}.db" if in_a_file else None
         client = sixin.connect(eyes, self.house.token(UIDS[name]), store=store, chance=Random(self._devices))
         device = Device(await self._opened.enter_async_context(client), eyes)
@@ -208,5 +209,5 @@ _WEIGHTS: Final = (60, 10, 8, 4, 5, 1, 1, 3, 3)
 @asynccontextmanager
 async def people_in(folder: Path, **settings: Any) -> AsyncIterator[People]:
     """A house for them, without limits on how often they ask."""
-    async with open_house(**settings) as house, People(house, folder) as people:
+    async with open_house(**settings) as house, People([house], folder) as people:
         yield people

@@ -9,20 +9,18 @@ from typing import Any
 
 import pytest
 
-from sixin.server.store.base import Store
-from sixin.server.store.memory import MemoryStore
 from sixin.server.store.sqlite import SqliteStore
+from tests.matrix import KNOWN_FAILURES, Ground
 from tests.server.house import Answer, Device, House, Json, open_house
 
 ANN, BOB = 1001, 1002
 BOTH = "1001:1002"
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
-    """A server over the reference store, and over a file."""
-    store: Store = MemoryStore() if request.param == "memory" else SqliteStore(tmp_path)
-    async with open_house(store=store) as opened:
+@pytest.fixture(params=KNOWN_FAILURES, ids=str)
+async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+    """A server over the reference store, over a file, and over a database."""
+    async with Ground(request.param, request).houses() as (opened,):
         yield opened
 
 

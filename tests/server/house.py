@@ -14,6 +14,7 @@ import aiohttp
 from sixin.core.ids import Uid
 from sixin.server.app import Node, open_door
 from sixin.server.auth import Role, Tokens
+from sixin.server.bus.base import Bus
 from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings
 from sixin.server.gateway.listener import Listener
@@ -222,12 +223,17 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    *, store: Store | None = None, clock: Clock | None = None, demo: bytes | None = None, **settings: Any
+    *,
+    store: Store | None = None,
+    bus: Bus | None = None,
+    clock: Clock | None = None,
+    demo: bytes | None = None,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """A house over a store in memory; without rate limits, unless `settings` say otherwise."""
     clock = clock or Clock()
     chosen = Settings(**{"store": "memory", "port": 0, "requests_per_s": 0, "demo": demo is not None, **settings})
-    node = Node(chosen, store=store or MemoryStore(), bus=LocalBus(), tokens=Tokens(SECRET), clock_ms=clock)
+    node = Node(chosen, store=store or MemoryStore(), bus=bus or LocalBus(), tokens=Tokens(SECRET), clock_ms=clock)
     await node.start()
     try:
         listener = await open_door(node, demo=demo)

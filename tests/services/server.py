@@ -55,6 +55,17 @@ class Server(ABC):
         return self.folder / "log"
 
     @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process that was started; for a server that runs."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def pid(self) -> int:
+        """Of that process; it may have children."""
+        return self.process.pid
+
+    @property
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -6,10 +6,8 @@ After each operation: what was answered, what a device that only listens holds, 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, ClassVar, cast
+from itertools import count, cycle
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -21,12 +19,10 @@ from sixin.core.errors import SixinError
 from sixin.core.ids import Uid
 from sixin.server.app import Node
 from sixin.server.auth import Tokens
-from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings
 from sixin.server.operations.actor import Actor
 from sixin.server.store.base import Store
-from sixin.server.store.memory import MemoryStore
-from sixin.server.store.sqlite import SqliteStore
+from tests.matrix import MEMORY, MODEL, SQLITE, Ground, acquainted
 from tests.simulation.model import Model, Refused, Said
 from tests.simulation.network import payload_of
 from tests.simulation.servers import BORN_MS
@@ -34,6 +30,7 @@ from tests.simulation.servers import BORN_MS
 SECRET = "s" * 32
 USERS = 3
 EXAMPLES = 25
+EXAMPLES_ELSEWHERE = 10
 STEPS = 30
 
 NEXT_UID = count(1_000, 10)
@@ -59,13 +56,16 @@ class Listener:
         self.versions: dict[str, int] = {}
         self.untold: set[str] = set()
         """What a notice only gave the version of, because it is large, or not for these eyes: then a device pulls."""
+        self._told = asyncio.Event()
 
     def put(self, frame: bytes) -> None:
-        """Take a notice in. None is lost here, so each is the next version."""
+        """Take a notice in. None is lost here, so each is the next version; a node that has just found its bus says
+        once more how far somebody is."""
+        self._told.set()
         notice = msgspec.json.decode(payload_of(frame))
         if notice["notice"] == "contact":
-            assert notice["version_id"] == self.version + 1
-            self.version = notice["version_id"]
+            assert notice["version_id"] == self.version + 1 or "contact" not in notice or "contacts" in self.untold
+            self.version = max(self.version, notice["version_id"])
             if "contact" in notice:
                 self.contacts[notice["contact"]["session_id"]] = notice["contact"]
             else:
@@ -79,6 +79,12 @@ class Listener:
             else:
                 self.untold.add(session_id)
 
+    async def hears(self, version: int, session_id: str, message_version: int) -> None:
+        """Wait until it was told so much; by another node that takes a moment."""
+        while self.version < version or self.versions.get(session_id, 0) < message_version:
+            self._told.clear()
+            await self._told.wait()
+
     def flush(self) -> None:
         """Everything is taken at once."""
 
@@ -87,8 +93,10 @@ class Listener:
 
 
 class Operations(RuleBasedStateMachine):
-    """What people do, one thing after the other."""
+    """What people do, one thing after the other. Of several nodes each user is connected to another one, and whatever
+    is asked is asked of the next one."""
 
+    ground: ClassVar[Ground]
     store: ClassVar[Store]
     runner: ClassVar[asyncio.Runner]
     cache: ClassVar[bool]
@@ -101,28 +109,38 @@ class Operations(RuleBasedStateMachine):
         self.now_ms = BORN_MS
         self.seqs = count(1)
         self.listeners = {uid: Listener(uid) for uid in self.uids}
-        self.node = self._start()
+        self.nodes = self.runner.run(self._start())
+        self._asked = cycle(range(len(self.nodes)))
 
-    def _start(self) -> Node:
-        node = Node(
-            Settings(secret=SECRET, cache=self.cache, requests_per_s=0),
-            store=cast("Store", KeptOpen(self.store)),
-            bus=LocalBus(),
-            tokens=Tokens(SECRET),
-            clock_ms=lambda: self.now_ms,
-        )
-        self.runner.run(node.start())
-        for uid, listener in self.listeners.items():
+    async def _start(self) -> list[Node]:
+        nodes = [
+            Node(
+                Settings(secret=SECRET, cache=self.cache, requests_per_s=0),
+                store=self.store,
+                bus=self.ground.bus(),
+                tokens=Tokens(SECRET),
+                clock_ms=lambda: self.now_ms,
+            )
+            for _ in range(self.ground.place.nodes)
+        ]
+        for node in nodes:
+            await node.start()
+        for (uid, listener), node in zip(self.listeners.items(), cycle(nodes), strict=False):
             node.hub.connect(Uid(uid), listener)
-        return node
+        await acquainted([node.bus for node in nodes], [Uid(uid) for uid in self.uids])
+        return nodes
+
+    async def _stop(self) -> None:
+        for node in self.nodes:
+            await node.stop()
 
     def teardown(self) -> None:
-        """Let go of the node; the store stays."""
-        self.runner.run(self.node.stop())
+        """Let go of the nodes; the store stays."""
+        self.runner.run(self._stop())
 
     def ask(self, uid: int, op: str, body: Json) -> Json:
-        """Ask the server. Raises `Refused` with its code."""
-        call = self.node.dispatch.call(Actor(Uid(uid)), op, msgspec.json.encode(body))
+        """Ask a server. Raises `Refused` with its code."""
+        call = self.nodes[next(self._asked)].dispatch.call(Actor(Uid(uid)), op, msgspec.json.encode(body))
         try:
             answer: Json = msgspec.json.decode(self.runner.run(_in_time(call)))
         except SixinError as error:
@@ -158,7 +176,8 @@ class Operations(RuleBasedStateMachine):
             expected = self.model.contacts(uid)
             assert [_timeless_contact(contact) for contact in fresh["contacts"]] == expected
             assert fresh["unread_total"] == self.model.total(uid)
-            assert fresh["version_id"] == self.model.versions.get(uid, 0) == listener.version
+            assert fresh["version_id"] == self.model.versions.get(uid, 0)
+            self.runner.run(_in_time(listener.hears(fresh["version_id"], "", 0)))
             contacts = {contact["session_id"]: contact for contact in fresh["contacts"]}
             if "contacts" in listener.untold:
                 listener.contacts = contacts
@@ -170,6 +189,7 @@ class Operations(RuleBasedStateMachine):
         listener = self.listeners[uid]
         fresh = self.ask(uid, "pull_old", {"session_id": session_id, "limit": 500})["messages"]
         assert [_timeless(message) for message in fresh] == self.model.seen(uid, session_id)
+        self.runner.run(_in_time(listener.hears(0, session_id, self.model.version(session_id))))
         held = listener.messages.get(session_id, {})
         for message in fresh:
             if len(str(message["content"])) < 1_000:
@@ -338,29 +358,18 @@ class Operations(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        self.runner.run(self.node.stop())
-        self.node = self._start()
+        self.runner.run(self._stop())
+        self.nodes = self.runner.run(self._start())
 
     @precondition(lambda self: self.cache)
     @rule()
     def forget_the_cache(self) -> None:
-        self.node.cache.forget()
+        for node in self.nodes:
+            node.cache.forget()
 
 
-class KeptOpen:
-    """A store that many nodes use one after the other, so that a restart costs nothing."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    async def open(self) -> None:
-        """It is open."""
-
-    async def close(self) -> None:
-        """It stays open."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+async def _nothing() -> None:
+    """A store that many nodes use is open, and stays open: so a restart costs nothing."""
 
 
 async def _in_time(call: Any) -> Any:
@@ -377,25 +386,33 @@ def _timeless_contact(contact: Json) -> Json:
     return contact | {"last_message": None if preview is None else _timeless(preview)}
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request: pytest.FixtureRequest) -> Iterator[type[Operations]]:
-    with TemporaryDirectory() as folder, asyncio.Runner() as runner:
-        opened: Store = MemoryStore() if request.param == "memory" else SqliteStore(Path(folder) / "data")
-        runner.run(opened.open())
+# A store that others may write has no cache.
+HERE = [(place, cache) for place in MODEL for cache in ([True, False] if place.store != "PostgreSQL" else [False])]
+
+
+@pytest.fixture(params=HERE, ids=lambda here: f"{here[0]}, {'warm' if here[1] else 'cold'}")
+def here(request: pytest.FixtureRequest) -> Iterator[type[Operations]]:
+    place, cache = request.param
+    ground = Ground(place, request)
+    store = ground.store()
+    close = store.close
+    with asyncio.Runner() as runner:
+        runner.run(store.open())
+        store.open = store.close = _nothing  # type: ignore[method-assign]
         try:
-            yield type("OperationsHere", (Operations,), {"store": opened, "runner": runner})
+            yield type(
+                "OperationsHere", (Operations,), {"ground": ground, "store": store, "runner": runner, "cache": cache}
+            )
         finally:
             with suppress(SixinError):
-                runner.run(opened.close())
+                runner.run(close())
 
 
-@pytest.mark.parametrize("cache", [True, False], ids=["warm", "cold"])
-def test_the_server_does_what_the_model_says(store: type[Operations], cache: bool) -> None:
-    store.cache = cache
+def test_the_server_does_what_the_model_says(here: type[Operations]) -> None:
     run_state_machine_as_test(
-        store,
+        here,
         settings=settings(
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES if here.ground.place in (MEMORY, SQLITE) else EXAMPLES_ELSEWHERE,
             stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
