@@ -97,8 +97,13 @@ POSTGRES_LOCK_TIMEOUT_S: Final = 15.0
 POSTGRES_IDLE_IN_TRANSACTION_S: Final = 5.0
 """A node that does nothing for so long in the middle of a batch is paused or cut off, and others need its rows."""
 
-POSTGRES_ROLLBACK_TIMEOUT_S: Final = 5.0
-"""After it, a connection is given up rather than rolled back; the server then rolls back by itself."""
+POSTGRES_ROLLBACK_TIMEOUT_S: Final = 2.0
+"""After it, a connection is given up rather than rolled back, or closed in order; the server then rolls back by itself.
+A node that drains waits for it, so it is short."""
+
+POSTGRES_CANCEL_TIMEOUT_S: Final = 1.0
+"""How long the server may take to confirm that it has stopped what nobody waits for any more. After it, the connection
+is given up."""
 
 HELLO_TIMEOUT_S: Final = 5.0
 """A connection that has not said who it is by then is closed (docs/protocol.md)."""

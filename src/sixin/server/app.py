@@ -150,14 +150,12 @@ class Node:
         self.websocket.say_bye("draining")
 
     async def stop(self) -> None:
-        """Let go of everything."""
-        for task in (self._writing, self._following):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-        await self.websocket.close()
-        await self.dispatch.close()
-        await self.bus.close()
+        """Let go of everything. What hangs is given up, side by side, so that the limits of all do not add up."""
+        tasks = [task for task in (self._writing, self._following) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(self.websocket.close(), self.dispatch.close(), self.bus.close())
         await self.store.close()
 
     def figures(self) -> list[Figure]:

@@ -9,13 +9,19 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, assert_never
 
 import msgspec
 from msgspec import Raw, Struct
 
 from sixin.core.ids import Uid
-from sixin.core.limits import BUS_HEARTBEAT_S, BUS_MESSAGE_BYTES_MAX, BUS_PENDING_BYTES_MAX
+from sixin.core.limits import (
+    BUS_CLOSE_TIMEOUT_S,
+    BUS_HEARTBEAT_S,
+    BUS_MESSAGE_BYTES_MAX,
+    BUS_PENDING_BYTES_MAX,
+)
 from sixin.core.notices import ContactChanged, MessageChanged, TokensRevoked
 from sixin.server.bus.base import Bus, Receive, Told, Typing
 from sixin.server.bus.nats_link import Link, Outgoing
@@ -114,8 +120,11 @@ class NatsBus(Bus):
             return
         self._say(self._all, Gone(self.node))
         self._link.close()
-        await self._running
-        self._running = None
+        running, self._running = self._running, None
+        # A NATS that hangs may be in the middle of a connection or of an answer: it is not waited for.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BUS_CLOSE_TIMEOUT_S):
+                await running
 
     async def _run(self) -> None:
         beating = asyncio.create_task(self._beat(), name="bus heartbeat")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -13,6 +13,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from sixin.core import errors
 from sixin.core.limits import (
+    POSTGRES_CANCEL_TIMEOUT_S,
     POSTGRES_IDLE_IN_TRANSACTION_S,
     POSTGRES_LOCK_TIMEOUT_S,
     POSTGRES_OPEN_WAIT_S,
@@ -153,14 +154,17 @@ class Link:
         """A connection of the writer's. What the driver raises is translated."""
         if self._pool is None:
             raise errors.Unavailable("The store is closed.")
+        pool = self._pool
         with translated():
-            async with self._pool.acquire(timeout=STORE_TIMEOUT_S) as connection:
-                try:
-                    yield connection
-                except asyncpg.ReadOnlySQLTransactionError:
-                    # After a failover the other connections may lead to the old primary too: look again.
-                    await self._pool.expire_connections()
-                    raise
+            connection = await pool.acquire(timeout=STORE_TIMEOUT_S)
+            try:
+                yield connection
+            except asyncpg.ReadOnlySQLTransactionError:
+                # After a failover the other connections may lead to the old primary too: look again.
+                await pool.expire_connections()
+                raise
+            finally:
+                await _let_go(pool, connection)
 
 
 @contextmanager
@@ -188,11 +192,20 @@ def _unavailable(reason: str) -> errors.Unavailable:
     return errors.Unavailable("The database cannot be reached; try again in a moment.")
 
 
+async def _let_go(pool: asyncpg.Pool, connection: Connection) -> None:
+    """Give it back. Where a statement was interrupted, the driver asks the server to stop it and waits until it has;
+    a server that hangs never does, and whoever interrupted is in a hurry."""
+    with suppress(TimeoutError):  # the pool has closed it
+        await pool.release(connection, timeout=POSTGRES_CANCEL_TIMEOUT_S)
+
+
 async def _roll_back(connection: Connection) -> None:
     """End a transaction that was not committed; a connection that cannot even do that is given up."""
     try:
         if connection.is_in_transaction():
-            await connection.execute("ROLLBACK", timeout=POSTGRES_ROLLBACK_TIMEOUT_S)
+            # Around the driver's own limit, which leaves out how long it waits for an interrupted statement.
+            async with asyncio.timeout(POSTGRES_ROLLBACK_TIMEOUT_S):
+                await connection.execute("ROLLBACK")
     except asyncpg.InterfaceError:
         pass  # it broke, and the pool has taken it back
     except (OSError, TimeoutError, asyncpg.PostgresError):
