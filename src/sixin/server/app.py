@@ -128,7 +128,9 @@ class Node:
             return "stopping"
         if self.writer.stopping:
             return "draining"
-        if self.writer.refused_s_ago() < REFUSED_NOT_READY_S:
+        # A shared database is asked every second. There a refused batch is mostly a link that broke and is back, and
+        # all nodes would leave their balancer together.
+        if self.store.owned and self.writer.refused_s_ago() < REFUSED_NOT_READY_S:
             return "the store refuses what is written"
         return self.following.store_refuses
 
