@@ -106,10 +106,13 @@ class App {
       this.#inspector.close();
       this.#inspector = null;
     } else {
-      const { Inspector } = await import("./inspector/inspector.js");
+      const { Inspector, styled } = await import("./inspector/inspector.js");
+      await styled();
       this.#inspector = new Inspector(this.accounts, (/** @type {string} */ uid) => this.#users.find((user) => user.uid === uid)?.token ?? "");
     }
     this.draw();
+    // Where one thing is seen at a time, it is the one that was asked for.
+    this.#main.querySelector(".inspector")?.scrollIntoView({ inline: "start" });
   }
 
   draw() {

@@ -41,7 +41,6 @@ export class Inspector {
   constructor(accounts, tokenOf) {
     this.#accounts = accounts;
     this.#tokenOf = tokenOf;
-    loadStyle();
     // Only a hand says that somebody looks elsewhere: rows that come and a box that is resized scroll it too.
     for (const hand of ["wheel", "touchmove", "pointerup", "keydown"]) {
       this.messages.addEventListener(hand, () => requestAnimationFrame(() => this.#lookAround()), { passive: true });
@@ -180,7 +179,8 @@ const byId = (messages) => new Map(messages.map((message) => [message.msg_id, me
 /** Its colours and table come with it, not with the first load, and from the same edition as this module. */
 const SHEET = new URL("../../styles/inspector.css", import.meta.url).pathname;
 
-function loadStyle() {
+/** Until it can be drawn as it is meant. */
+export async function styled() {
   if (document.querySelector(`link[href="${SHEET}"]`)) return;
-  document.head.append(h("link", { rel: "stylesheet", href: SHEET }));
+  await new Promise((done) => document.head.append(h("link", { rel: "stylesheet", href: SHEET, onload: done, onerror: done })));
 }

@@ -13,6 +13,8 @@ const TYPING_MS = 4_000;
 export class Account extends EventTarget {
   /** @type {Map<string, any>} */
   #typing = new Map();
+  /** @type {{all: readonly Contact[], wanted: string, found: Contact[]}} what was looked for last */
+  #found = { all: [], wanted: "", found: [] };
 
   /**
    * @param {ClientOptions & {uid: string}} options
@@ -36,10 +38,15 @@ export class Account extends EventTarget {
     this.client.addEventListener("link", () => this.#tell("link"));
   }
 
-  /** The contacts that the search leaves, in the list's order. */
+  /** The contacts that the search leaves, in the list's order. Asked for at every picture, so kept until one changes. */
   get listed() {
+    const all = this.client.contacts;
     const wanted = this.search.trim().toLocaleLowerCase();
-    return wanted ? this.client.contacts.filter((contact) => this.#matches(contact, wanted)) : this.client.contacts;
+    if (!wanted) return all;
+    if (this.#found.all !== all || this.#found.wanted !== wanted) {
+      this.#found = { all, wanted, found: all.filter((contact) => this.#matches(contact, wanted)) };
+    }
+    return this.#found.found;
   }
 
   /** @returns {Contact | null} */
@@ -54,7 +61,7 @@ export class Account extends EventTarget {
 
   /** @param {string} session_id */
   select(session_id) {
-    if (this.conversation?.session_id === session_id) return;
+    if (this.conversation?.session_id === session_id) return this.#tell("reselected");
     this.conversation?.close();
     this.conversation = new Conversation(this.client, session_id);
     this.conversation.open();

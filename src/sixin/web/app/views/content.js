@@ -32,20 +32,20 @@ const link = (href, shown) => h("a", { href, target: "_blank", rel: "noopener no
 /** @param {{url: string, thumbnail_url?: string, width?: number, height?: number, size_bytes?: number}} content */
 function image({ url, thumbnail_url, width, height }) {
   const source = safeUrl(thumbnail_url ?? url, ["https:", "blob:", "data:"]);
-  if (!source) return file({ url, name: words().image });
+  if (!source) return file({ type: "image", url });
   const picture = h("img", { src: source, alt: words().image, loading: "lazy", referrerpolicy: "no-referrer", width, height });
   const frame = h("figure", { class: "picture" }, picture);
-  picture.addEventListener("error", () => frame.replaceChildren(file({ url, name: words().image })));
+  picture.addEventListener("error", () => frame.replaceChildren(file({ type: "image", url })));
   return frame;
 }
 
 /** @param {{type?: string, url: string, name?: string, size_bytes?: number, duration_ms?: number}} content */
-function file({ type, url, name, size_bytes, duration_ms }) {
+function file({ type = "file", url, name, size_bytes, duration_ms }) {
   const href = safeUrl(url, ["https:", "http:"]);
-  const title = name ?? words()[/** @type {"audio"} */ (type ?? "file")];
+  const title = name ?? words()[/** @type {"audio"} */ (type)];
   const details = [duration_ms !== undefined && `${Math.round(duration_ms / 1000)} s`, size(size_bytes)].filter(Boolean).join(" · ");
   const inside = [
-    icon("file"),
+    icon(type),
     h("span", { class: "file-text" }, h("span", { class: "file-name" }, title), details && h("span", { class: "file-size" }, details)),
   ];
   return href ? h("a", { class: "file", href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...inside) : h("span", { class: "file" }, ...inside);

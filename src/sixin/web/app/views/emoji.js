@@ -3,7 +3,10 @@
 import { words } from "../words/index.js";
 import { h } from "./dom.js";
 
-const SIGNS = [..."😀😄😁😅😂🙂😉😊😍😘😋😎🤔🤗😴😌😔😢😭😡😱🥳🤝👍👎👏🙏💪👌✌👋🤞❤💔💯🎉🎂🎁🌹🌞🌙⭐🔥☕🍚🍜🍎🍺⚽🏀🚀🚗🏠💡📷📎✅❌❓❗"];
+/** Signs that are letters to some fonts, unless they are asked to be pictures. */
+const LETTERS = new Set("✌❤☕");
+
+const SIGNS = [..."😀😄😁😅😂🙂😉😊😍😘😋😎🤔🤗😴😌😔😢😭😡😱🥳🤝👍👎👏🙏💪👌✌👋🤞❤💔💯🎉🎂🎁🌹🌞🌙⭐🔥☕🍚🍜🍎🍺⚽🏀🚀🚗🏠💡📷📎✅❌❓❗"].map((sign) => (LETTERS.has(sign) ? `${sign}\ufe0f` : sign));
 const COLUMNS = 8;
 
 /**

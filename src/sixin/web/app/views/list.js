@@ -50,6 +50,7 @@ export class ListView {
       placeholder: words().search,
       "aria-label": words().search_list,
       oninput: () => account.searchFor(search.value),
+      onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onSearchKey(event, search),
     });
     this.element = h(
       "section",
@@ -178,6 +179,25 @@ export class ListView {
     else if ((event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) && contact) this.#menuOf(contact);
     else return;
     event.preventDefault();
+  }
+
+  /**
+   * Down, or Enter, goes from the search to what it found; Escape ends it.
+   * @param {KeyboardEvent} event
+   * @param {HTMLInputElement} search
+   */
+  #onSearchKey(event, search) {
+    if (event.key === "Escape" && search.value) {
+      search.value = "";
+      this.#account.searchFor("");
+    } else if ((event.key === "ArrowDown" || event.key === "Enter") && !event.isComposing && this.#account.listed.length) {
+      this.box.focus();
+      this.#moveCursor(0);
+    } else {
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
   }
 
   /** @param {number} nth */

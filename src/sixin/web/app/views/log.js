@@ -23,6 +23,8 @@ export class LogView {
   /** @type {Map<string, {row: HTMLElement, shown: string}>} */
   #rows = new Map();
   #sticky = true;
+  /** What the box and its content measured when it was last put in place. */
+  #size = "";
   #paging = false;
   /** @type {string | null} above this one the unread begin; null while that is not known */
   #unread_above = null;
@@ -85,6 +87,7 @@ export class LogView {
     arrange(this.rows, this.#wanted());
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
     else if (before?.row.isConnected) this.box.scrollTop += before.row.getBoundingClientRect().top - before.top;
+    this.#size = this.#measured();
     this.#showDown();
     this.#page();
   }
@@ -160,6 +163,8 @@ export class LogView {
    */
   #placeUnreadLine(messages) {
     const contact = this.#account.contact;
+    // He read it all and looked away: what comes next is new again.
+    if (contact && !contact.unread && !this.#account.attended) this.#unread_above = null;
     if (this.#unread_above !== null || !contact?.unread || !messages.length) return;
     if (this.#account.attended && this.#sticky && this.#drawn) return; // it comes in under his eyes
     this.#unread_above = contact.last_read_msg_id;
@@ -173,7 +178,13 @@ export class LogView {
 
   // Scrolling.
 
+  #measured() {
+    return `${this.box.scrollHeight}/${this.box.clientHeight}`;
+  }
+
   #onScroll() {
+    // Nobody scrolled: what is in the box, or the box itself, has another size, and is put in place for that.
+    if (this.#sticky && this.#size !== this.#measured()) return this.#settle();
     const { scrollTop, scrollHeight, clientHeight } = this.box;
     this.#sticky = this.#conversation.atNewest && scrollHeight - scrollTop - clientHeight < NEAR_PX;
     this.#showDown();
@@ -184,6 +195,8 @@ export class LogView {
   /** The size changed, of the box or of what is in it (a picture came): at the bottom stays at the bottom. */
   #settle() {
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
+    this.#size = this.#measured();
+    this.#showDown();
     this.#page();
   }
 

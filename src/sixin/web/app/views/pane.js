@@ -1,12 +1,13 @@
 /** Pane: one account: its list and its chat, side by side or one at a time. */
 
 import { nameOf } from "../models/names.js";
-import { words } from "../words/index.js";
+import { whyNot, words } from "../words/index.js";
 import { avatar } from "./avatar.js";
 import { BannerView } from "./banner.js";
 import { ChatView } from "./chat.js";
 import { h, iconButton } from "./dom.js";
 import { ListView } from "./list.js";
+import { toast } from "./toast.js";
 
 /** @import {Account} from "../models/account.js" */
 
@@ -43,7 +44,10 @@ export class PaneView {
     );
     const { signal } = this.#stop;
     account.addEventListener("selected", () => this.#onSelected(), { signal });
+    account.addEventListener("reselected", () => this.#chat?.composer.focus(), { signal });
     account.addEventListener("changed", () => this.#onChanged(), { signal });
+    account.client.addEventListener("refused", (event) => toast(whyNot(/** @type {CustomEvent} */ (event).detail.entry.refused)), { signal });
+    account.client.addEventListener("store_failed", () => toast(words().not_kept), { signal });
     document.addEventListener("pointerdown", (event) => this.#attendIf(event), { signal });
     document.addEventListener("focusin", (event) => this.#attendIf(event), { signal });
     document.addEventListener("visibilitychange", () => this.#attendIf(), { signal });

@@ -8,6 +8,7 @@ const place = h("div", { class: "toasts", role: "status", "aria-live": "polite" 
 /** @param {string} text */
 export function toast(text) {
   if (!place.isConnected) document.body.append(place);
+  if ([...place.children].some((line) => line.textContent === text)) return; // it is being said
   const line = h("div", { class: "toast" }, text);
   place.append(line);
   setTimeout(() => line.remove(), SHOWN_MS);

@@ -89,6 +89,7 @@ export default {
   theme_light: "Theme: light",
   theme_dark: "Theme: dark",
   notify: "Allow notifications",
+  not_kept: "This device cannot keep messages: its storage is full or closed",
   why_bad_request: "The server did not understand it",
   why_forbidden: "You may not do this",
   why_not_found: "It is not there",

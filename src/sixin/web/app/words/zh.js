@@ -89,6 +89,7 @@ export default {
   theme_light: "主题：浅色",
   theme_dark: "主题：深色",
   notify: "允许通知",
+  not_kept: "本设备无法保存消息：存储空间已满或不可用",
   why_bad_request: "服务器不理解这个请求",
   why_forbidden: "没有权限",
   why_not_found: "它不存在",
