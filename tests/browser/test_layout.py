@@ -5,7 +5,7 @@ pictures is either blind or cries wolf. The pictures are for eyes: `SIXIN_PICTUR
 them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,13 @@ class Views:
             self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
             self.found += [f"{view} {width}: {fault}" for fault in self.page.evaluate(FAULTS, HIT_PX_MIN)]
             self._keep(self.page, f"{view}-{width}-{self._suffix}")
+
+
+@pytest.fixture
+def server() -> Iterator[SixinServer]:
+    """One of its own: what is said here is in nobody's way."""
+    with SixinServer() as running:
+        yield running
 
 
 @pytest.mark.parametrize(("language", "look"), [("zh", "dark"), ("en", "light")])

@@ -3,16 +3,14 @@
 Each vector is one device's life in a simulated afternoon: notices lost, doubled and late, links cut, sleep, restarts.
 """
 
-import functools
 import json
 import sys
-from collections.abc import Callable
 from typing import Any
 
-from sixin.client.sync import Sync
-from sixin.core.wire.views import contact_view, message_view
 from tests.client.afternoon import spend
-from tests.client.sync_vectors import FOLDER, held_in_json, plain, pull_in_json, writes_in_json
+from tests.client.recording import Life, recording
+from tests.client.set_back import live_through_a_server_set_back
+from tests.client.sync_vectors import FOLDER
 from tests.client.virtual import run
 
 LIVES = 10
@@ -22,154 +20,36 @@ STEPS = range(60, 700)
 """Shorter lives show little, longer ones nothing more."""
 
 
-class Life:
-    """What one `Sync` was told."""
-
-    def __init__(self, sync: Sync) -> None:
-        heads = sync._heads  # its beginning is nowhere else to be seen
-        self.sizes = plain(sync._sizes)
-        self.state = {
-            "contact_version": heads.contact_version,
-            "contacts": [plain(contact_view(one)) for one in heads.contacts.values()],
-            "held": [held_in_json(one) for one in heads.held.values()],
-        }
-        self.pulls: list[Any] = []
-        self.steps: list[dict[str, Any]] = []
-
-    def number(self, pull: Any) -> int:
-        """Which pull this is: the very one, for two may look alike."""
-        return next(nth for nth, one in enumerate(self.pulls) if one is pull)
-
-    @property
-    def kinds(self) -> set[str]:
-        """What it shows: each kind of step, with what it wrote or asked."""
-        shown = set()
-        for step in self.steps:
-            shown |= {f"{step['do']} {name}" for name in step.get("writes", {})}
-            shown |= {
-                f"{pull['pull']} {'before' if pull.get('before') else ''}{'hole' if pull.get('born_up_to') else ''}"
-                for pull in step.get("gives", [])
-            }
-        return shown
-
-
-def _arguments(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], life: Life) -> tuple[str, dict[str, Any]]:
-    match name:
-        case "connected":
-            return name, {"contact_version": args[0]}
-        case "chat_opened" | "chat_closed" | "wanted":
-            return name, {"session_id": args[0]}
-        case "message_noticed":
-            message = None if args[2] is None else plain(message_view(args[2]))
-            return name, {"session_id": args[0], "version_id": args[1], "message": message}
-        case "contact_noticed":
-            return name, {"version_id": args[0], "contact": None if args[1] is None else plain(contact_view(args[1]))}
-        case "refused":
-            return name, {"pull": life.number(args[0]), "again": kwargs["again"]}
-        case "page_of":
-            return name, {"session_id": args[0], "before": args[1], "limit": args[2]}
-        case "newest_of":
-            return "page_of", {"session_id": args[0], "before": None, "limit": args[1]}
-        case "contacts_pulled" | "new_pulled" | "old_pulled" | "hidden_pulled":
-            if name == "contacts_pulled":
-                rows: dict[str, Any] = {"contacts": [plain(contact_view(one)) for one in args[1]]}
-            elif name == "hidden_pulled":
-                rows = {"msg_ids": [str(one) for one in args[1]]}
-            else:
-                rows = {"messages": [plain(message_view(one)) for one in args[1]]}
-            return "pulled", {
-                "pull": life.number(args[0]),
-                "answer": {**rows, "version_id": args[2], "more": kwargs["more"]},
-            }
-        case _:
-            return name, {}
-
-
-def _recorded(name: str, method: Callable[..., Any], lives: dict[int, Life], depth: list[int]) -> Callable[..., Any]:
-    @functools.wraps(method)
-    def call(sync: Sync, *args: Any, **kwargs: Any) -> Any:
-        life = lives.setdefault(id(sync), Life(sync))
-        if depth[0]:  # called by another of its methods
-            return method(sync, *args, **kwargs)
-        do, given = _arguments(name, args, kwargs, life)
-        depth[0] += 1
-        try:
-            outcome = method(sync, *args, **kwargs)
-        finally:
-            depth[0] -= 1
-        step: dict[str, Any] = {"do": do, **({"with": given} if given else {})}
-        if name in ("requests", "page_of", "newest_of"):
-            made = outcome if name == "requests" else [outcome]
-            life.pulls += made
-            step["gives"] = [pull_in_json(pull) for pull in made]
-        elif outcome is not None:
-            step["writes"] = writes_in_json(outcome)
-        # Asking for nothing says nothing when it follows on asking for nothing.
-        if step["do"] != "requests" or step["gives"] or (life.steps and life.steps[-1]["do"] != "requests"):
-            life.steps.append(step)
-        return outcome
-
-    return call
-
-
-METHODS = [
-    "connected",
-    "disconnected",
-    "list_entered",
-    "chat_opened",
-    "chat_closed",
-    "timer",
-    "wanted",
-    "message_noticed",
-    "contact_noticed",
-    "contacts_pulled",
-    "new_pulled",
-    "old_pulled",
-    "hidden_pulled",
-    "refused",
-    "requests",
-    "page_of",
-    "newest_of",
-]
+def written(vector: dict[str, Any]) -> str:
+    """As JSON with one step a line: a change shows as the lines that changed."""
+    head, steps = {name: value for name, value in vector.items() if name != "steps"}, vector["steps"]
+    lines = ",\n".join(json.dumps(step, ensure_ascii=False, separators=(",", ":")) for step in steps)
+    return json.dumps(head, ensure_ascii=False, separators=(",", ":"))[:-1] + f',"steps":[\n{lines}\n]}}\n'
 
 
 def main() -> None:
     """Live through some afternoons and keep the lives that show most."""
     kept: list[tuple[int, Life]] = []
-    originals = {name: getattr(Sync, name) for name in METHODS}
     for seed in range(24):
-        lives: dict[int, Life] = {}
-        keep_alive: list[Sync] = []  # an id is only one's own while one lives
-        begin = Sync.__init__
-
-        def remembered(sync: Sync, *args: Any, begin: Any = begin, alive: list[Sync] = keep_alive) -> None:
-            begin(sync, *args)
-            alive.append(sync)
-
-        Sync.__init__ = remembered  # type: ignore[method-assign, assignment]
-        depth = [0]
-        for name, method in originals.items():
-            setattr(Sync, name, _recorded(name, method, lives, depth))
-        try:
+        with recording() as lives:
             run(spend(seed, acts=90), within_s=10**6)
-        finally:
-            Sync.__init__ = begin  # type: ignore[method-assign]
-            for name, method in originals.items():
-                setattr(Sync, name, method)
         kept += [(seed, life) for life in lives.values() if len(life.steps) in STEPS]
 
     FOLDER.mkdir(parents=True, exist_ok=True)
-    for old in FOLDER.glob("life-*.json"):
+    for old in FOLDER.glob("*.json"):
         old.unlink()
     shown: set[str] = set()
     for nth in range(LIVES):
         seed, life = max(kept, key=lambda one: (len(one[1].kinds - shown), -len(one[1].steps)))
         kept.remove((seed, life))
         shown |= life.kinds
-        vector = {"seed": seed, "sizes": life.sizes, "state": life.state, "steps": life.steps}
-        lines = ",\n".join(json.dumps(step, ensure_ascii=False, separators=(",", ":")) for step in vector.pop("steps"))
-        head = json.dumps(vector, ensure_ascii=False, separators=(",", ":"))[:-1]
-        (FOLDER / f"life-{nth + 1:02}.json").write_text(f'{head},"steps":[\n{lines}\n]}}\n', encoding="utf-8")
+        text = written({"seed": seed, **life.vector})
+        (FOLDER / f"life-{nth + 1:02}.json").write_text(text, encoding="utf-8")
+    with recording() as lives:
+        live_through_a_server_set_back()
+    for life in lives.values():
+        shown |= life.kinds
+        (FOLDER / "set-back.json").write_text(written(life.vector), encoding="utf-8")
     sys.stdout.write(f"{LIVES} lives, {len(shown)} kinds of steps\n" + "\n".join(sorted(shown)) + "\n")
 
 

@@ -2,7 +2,8 @@
 read by this language and by the browser's.
 
 A step is `{"do": method, "with": arguments, "writes" | "gives": result}`. Pulls are numbered as they are made, and
-named by their number where they come back. After each step its writes are taken by the heads.
+named by their number where they come back. After each step its writes are taken by the heads and by the store, which
+holds what `ends` says when all is over.
 """
 
 import json
@@ -17,8 +18,12 @@ from sixin.client.held import Held
 from sixin.client.model import State, Writes
 from sixin.client.ranges import Range
 from sixin.client.requests import Pull, PullContacts, PullHidden, PullNew, PullOld
+from sixin.client.store.base import Store
+from sixin.client.store.memory import MemoryStore
 from sixin.client.sync import Sizes, Sync
-from sixin.core.ids import MsgId
+from sixin.core.ids import MsgId, SessionId
+from sixin.core.limits import SAFE_INTEGER_MAX
+from sixin.core.message import Message
 from sixin.core.wire.bodies import ContactView, MessageView
 from sixin.core.wire.codec import decode_as, encode
 from sixin.core.wire.views import contact_of, contact_view, message_of, message_view
@@ -56,13 +61,47 @@ def writes_in_json(writes: Writes) -> dict[str, Any]:
         "contact_version": writes.contact_version,
         "held": [held_in_json(one) for one in writes.held],
     }
-    return {name: value for name, value in fields.items() if value not in (None, False, [])}
+    # Not `in (None, False, [])`: 0 is equal to False, and to go back to version 0 is something to write.
+    return {name: value for name, value in fields.items() if value is not None and value is not False and value != []}
+
+
+def copy_from(heads: Heads) -> Store:
+    """A reference store that holds what a device holds, but for the messages."""
+    store = MemoryStore()
+    begin_copy(store, heads)
+    return store
+
+
+def begin_copy(store: Store, heads: Heads) -> None:
+    """The same in any new store."""
+    store.open()
+    contacts, held = list(heads.contacts.values()), list(heads.held.values())
+    store.apply(Writes(contacts=contacts, held=held, contact_version=heads.contact_version))
+
+
+def copy_in_json(store: Store) -> dict[str, Any]:
+    """All that a store holds of the timelines: by session, messages oldest first."""
+    store.close()
+    state = store.open()
+    sessions = sorted({one.session_id for one in state.contacts} | {one.session_id for one in state.held})
+    messages = [one for session_id in sessions for one in reversed(_page(store, session_id))]
+    return {
+        "contact_version": state.contact_version,
+        "contacts": [plain(contact_view(one)) for one in sorted(state.contacts, key=lambda one: one.session_id)],
+        "held": [held_in_json(one) for one in sorted(state.held, key=lambda one: one.session_id)],
+        "messages": [plain(message_view(one)) for one in messages],
+    }
+
+
+def _page(store: Store, session_id: SessionId) -> list[Message]:
+    return store.page(session_id, low=0, high=SAFE_INTEGER_MAX, limit=SAFE_INTEGER_MAX)
 
 
 class Replay:
     """One vector, step by step, against a `Sync` of its own."""
 
-    def __init__(self, vector: dict[str, Any]) -> None:
+    def __init__(self, vector: dict[str, Any], *stores: Store) -> None:
+        """`stores`: new ones that are to follow."""
         state = vector["state"]
         self.heads = Heads(
             State(
@@ -77,6 +116,9 @@ class Replay:
         )
         self.sync = Sync(self.heads, Sizes(**vector["sizes"]))
         self.pulls: list[Pull] = []
+        self._stores = stores
+        for store in stores:
+            begin_copy(store, self.heads)
 
     def step(self, step: dict[str, Any]) -> dict[str, Any]:
         """Do it, and give the step as it should have been recorded."""
@@ -87,6 +129,8 @@ class Replay:
         came: dict[str, Any] = {name: step[name] for name in ("do", "with") if name in step}
         if isinstance(outcome, Writes):
             self.heads.take(outcome)
+            for store in self._stores:
+                store.apply(outcome)
             came["writes"] = writes_in_json(outcome)
         elif isinstance(outcome, list):
             self.pulls += outcome
