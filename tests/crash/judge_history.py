@@ -9,12 +9,12 @@ from msgspec import Raw, Struct
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode
 from sixin.core.wire.views import contact_view, message_view
+from sixin.trial.copies import device_copy
 from sixin.verify.checker import check
 from sixin.verify.history import (
     Call,
     DeviceCopy,
     Entry,
-    HeldMessages,
     History,
     Queued,
     StoredContacts,
@@ -108,22 +108,7 @@ def _queued_of(witness: Witness) -> Iterator[Queued]:
 
 def _copy_of(device: DevicePlan, folder: Path) -> DeviceCopy:
     copy = msgspec.msgpack.decode(dump_of(folder, device).read_bytes(), type=Dump).copy
-    return DeviceCopy(
-        str(device.uid),
-        device.device_id,
-        copy.contact_version,
-        copy.unread_total,
-        [Raw(encode(contact_view(contact))) for contact in copy.contacts.values()],
-        [
-            HeldMessages(
-                session_id,
-                ranges[-1][2],
-                [Raw(encode(message_view(message))) for message in copy.messages[session_id]],
-                [(low, high) for low, high, _ in ranges],
-            )
-            for session_id, ranges in copy.ranges.items()
-        ],
-    )
+    return device_copy(copy, (), device.device_id)
 
 
 def _stored(rows: Rows) -> Iterator[Entry]:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
-from msgspec import Raw
-
 from sixin.client.client import Client
 from sixin.client.clock import Clock
 from sixin.client.errors import Closed, Offline, OutboxFull
@@ -16,12 +14,11 @@ from sixin.client.store.memory import MemoryStore
 from sixin.client.sync import Sizes
 from sixin.client.transport import Channel, LinkLost
 from sixin.core.errors import SixinError
-from sixin.core.wire.codec import encode
-from sixin.core.wire.views import contact_view, message_view
+from sixin.trial.copies import device_copy
 from sixin.trial.people import Person
 from sixin.trial.recorder import Recorder
 from sixin.trial.tap import Tap
-from sixin.verify.history import DeviceCopy, HeldMessages
+from sixin.verify.history import DeviceCopy
 from tests.simulation.loop import Process, inside
 from tests.simulation.network import Link, LinkFaults
 from tests.simulation.servers import Servers
@@ -265,26 +262,7 @@ class Phone:
     def copy(self) -> DeviceCopy:
         """What it holds."""
         assert self._client is not None
-        copy, outbox = self._client.local_copy(), self._client.outbox()
-        held = [
-            HeldMessages(
-                session_id,
-                max(version for _, _, version in copy.ranges[session_id]),
-                [Raw(encode(message_view(message))) for message in messages],
-                [(low, high) for low, high, _ in copy.ranges[session_id]],
-            )
-            for session_id, messages in copy.messages.items()
-        ]
-        return DeviceCopy(
-            str(self.person.uid),
-            self.name,
-            copy.contact_version,
-            copy.unread_total,
-            [Raw(encode(contact_view(contact))) for contact in copy.contacts.values()],
-            held,
-            unsent=[(entry.session_id, entry.seq_id) for entry in outbox if not entry.refused],
-            refused=[(entry.session_id, Raw(entry.body)) for entry in outbox if entry.refused and entry.kind == "send"],
-        )
+        return device_copy(self._client.local_copy(), self._client.outbox(), self.name)
 
 
 class NeverSettled(Exception):

@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from sixin.cli import backup, bench, chat, copy, demo, inspect, migrate, restore, revoke, serve, token
+from sixin.cli import backup, bench, chat, copy, demo, inspect, migrate, restore, revoke, serve, token, verify
 from sixin.version import __version__
 
-COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, copy, backup, restore, bench)
+COMMANDS = (serve, demo, token, revoke, chat, inspect, migrate, copy, backup, restore, bench, verify)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from sixin.client.client import Client
 from sixin.client.history import Page
 from sixin.core.content import canonical
 from sixin.core.wire.codec import encode
-from sixin.trial.errands import LABELS, WORDS, session_id_of
+from sixin.trial.errands import LABELS, TAKES_AWAY, WORDS, session_id_of
 from sixin.trial.people import Person
 
 
@@ -35,6 +35,8 @@ Use = Callable[[Random, Phone, Client, str], Awaitable[Any]]
 async def use(chance: Random, phone: Phone, op: str) -> None:
     """Do what the action says, or what comes nearest to it in an app."""
     session_id = session_id_of(phone.person.uid, chance.choice(phone.person.peers))
+    if op in TAKES_AWAY and session_id in phone.person.keeps:
+        return
     act = _USES.get(op, _look)
 
     async def acting(client: Client) -> None:

@@ -37,6 +37,9 @@ OPERATIONS: dict[str, int] = {
 }
 """What people do, and how often."""
 
+TAKES_AWAY = frozenset({"clear", "clear_up_to", "delete_me", "delete_contact"})
+"""After these a user sees no more all that was said."""
+
 
 def session_id_of(one: int, other: int) -> str:
     """The session of a pair."""
@@ -47,6 +50,8 @@ def errand(chance: Random, known: Known, op: str, page: int) -> Errand | None:
     """The operation and its body; None where this person cannot do that yet."""
     person = known.person
     session_id = session_id_of(person.uid, chance.choice(person.peers))
+    if op in TAKES_AWAY and session_id in person.keeps:
+        return None
     make = _MAKERS.get(op)
     return make(chance, known, session_id) if make is not None else _read(chance, known, op, session_id, page)
 

@@ -16,6 +16,8 @@ class Person:
         self.sent: list[tuple[str, int, object]] = []
         """What he sent: session_id, seq_id and content, for retries."""
         self.last_seq_id = 0
+        self.keeps: set[str] = set()
+        """Sessions in which he clears and hides nothing, so that somebody can tell at the end all that was said."""
 
     def next_seq_id(self) -> int:
         """A number he has not used."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode
@@ -15,6 +16,11 @@ class _Request(Struct):
     id: int
     op: str
     body: Raw = Raw(b"{}")
+
+
+class _Hello(Struct):
+    token: str
+    device_id: str = ""
 
 
 class _Reply(Struct):
@@ -57,7 +63,9 @@ class Tap:
         body = bytes(request.body)
         if request.op == "hello":
             # It carries the token, which is nobody's business.
-            self._login = self._logins.of(msgspec.json.decode(body)["token"]) or NOBODY
+            hello = msgspec.json.decode(body, type=_Hello)
+            login = self._logins.of(hello.token) or NOBODY
+            self._login = replace(login, device=hello.device_id or login.device)
             body = b"{}"
         login = self._login
         asked = self._recorder.asked(login.uid, login.device, request.op, body, login.name)
