@@ -99,6 +99,15 @@ def test_what_was_recalled_is_gone_when_the_file_is_closed(tmp_path: Path, seed:
     assert tokens_in(tmp_path) == talk.kept
 
 
+def test_a_word_that_is_recalled_while_the_program_runs_is_gone_at_once(tmp_path: Path) -> None:
+    talk = Talk(tmp_path / "copy.db", 5, (300,))
+    for nth in range(1, 20):
+        talk.hear(nth)
+        talk.recall(nth)
+        assert tokens_in(tmp_path).isdisjoint(token(message) for message in talk.recalled)
+    talk.store.close()
+
+
 @pytest.mark.parametrize(("seed", "sizes"), SEEDS[:2])
 def test_it_goes_also_when_the_program_died_before_it_closed_the_file(
     tmp_path: Path, seed: int, sizes: tuple[int, ...]

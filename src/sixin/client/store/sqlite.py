@@ -155,7 +155,15 @@ class SqliteStore(Store):
             if to_wipe != self._to_wipe:
                 run("set_to_wipe", to_wipe=to_wipe)
         self._to_wipe = to_wipe
+        if applied.changed or writes.forget or writes.hidden or writes.cleared:
+            self._empty_log()
         return applied
+
+    def _empty_log(self) -> None:
+        """Words that were taken back are overwritten in the file; in the log they would stand until it is closed."""
+        # Where it cannot be done now, another process reads: then the end of this one does it.
+        with contextlib.suppress(sqlite3.Error):
+            self._open_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _put(self, run: "_Run", message: Message, applied: Applied) -> None:
         known = run("version_of", msg_id=message.msg_id).fetchone()
