@@ -5,7 +5,7 @@ As they come they have every colour; `pngquant` or the like makes them a third a
 
 import base64
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.conftest import FLAGS
 from tests.browser.person import Desk, Person
@@ -14,8 +14,8 @@ from tests.services.programs import CHROMIUM
 from tests.services.sixin import SixinServer
 
 FOLDER = ROOT / "docs" / "images"
-WIDE = {"width": 1400, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1400, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 OTHERS = [
     "Invoice for October is in the folder.",
