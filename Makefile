@@ -14,7 +14,7 @@ help:  ## show this list
 run: $(INSTALLED)  ## start a server with two people who already talked, on http://127.0.0.1:8080
 	$(BIN)/sixin demo
 
-test: services check  ## get what the tests need (PostgreSQL, NATS, Chromium), then check everything
+test: services check  ## get what the tests need (PostgreSQL, NATS, Chromium, HAProxy), then check everything
 
 # The browser's driver keeps an event loop running in its process, beside which no asynchronous test can run.
 check: lint  ## check everything with what is there: format, lint, types, floors, tests
@@ -46,7 +46,7 @@ fmt: $(INSTALLED)  ## put the code in order
 docs: $(INSTALLED)  ## write the pages and examples that are generated
 	@$(BIN)/python -m tests.reference
 
-services: $(INSTALLED)  ## find or install PostgreSQL, NATS and Chromium for the tests
+services: $(INSTALLED)  ## find or install PostgreSQL, NATS, Chromium and HAProxy for the tests
 	@echo "== services" && $(BIN)/python -m tests.services
 
 clean:  ## remove everything that make made

@@ -1,5 +1,7 @@
 """What is in `deploy/` fits the server as it is: its commands, settings, ports, routes and times."""
 
+import copy
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -8,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from sixin.cli.main import parser
 from sixin.core.limits import POSTGRES_READERS_MAX, WORKER_STOP_EXTRA_S
@@ -123,6 +126,8 @@ def test_the_balancer_knows_every_node_and_nothing_sticks() -> None:
     assert servers == {name: f"{name}:{PORT}" for name in NODES}
     assert len(servers) == 3
     assert set(COMPOSE["services"]["balancer"]["depends_on"]) == set(NODES)
+    (connections,) = re.findall(r"^\s*maxconn (\d+)$", HAPROXY, re.MULTILINE)
+    assert COMPOSE["services"]["balancer"]["ulimits"]["nofile"] > 2 * int(connections) + 100
     assert "cookie" not in HAPROXY
     assert "stick-table" not in HAPROXY
     # Neither figures nor the operator's door for the world.
@@ -177,6 +182,28 @@ def test_the_image_is_built_from_what_there_is() -> None:
         for name in line.split():
             assert (ROOT / name).exists()
             assert f"!{name}" in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+
+
+def mistakes(manifest: dict[str, Any]) -> list[str]:
+    """What Kubernetes itself would refuse, unknown fields included."""
+    schema = json.loads((Path(__file__).parent / "kubernetes-1.32.json").read_text())
+    kind = {"$ref": f"#/$defs/{schema['kinds'][manifest['kind']]}", "$defs": schema["$defs"]}
+    return [error.message for error in Draft202012Validator(kind).iter_errors(manifest)]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda manifest: manifest["kind"])
+def test_kubernetes_would_take_every_manifest(manifest: dict[str, Any]) -> None:
+    assert mistakes(manifest) == []
+    misspelt = copy.deepcopy(manifest)
+    misspelt["metadata"]["lables"] = {}
+    assert mistakes(misspelt)
+
+
+def test_a_wrong_field_deep_in_a_pod_would_be_seen() -> None:
+    wrong = copy.deepcopy(manifest("Deployment"))
+    wrong["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["portt"] = 1
+    wrong["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"] = ["2Gi"]
+    assert len(mistakes(wrong)) == 2
 
 
 def test_labels_and_selectors_agree() -> None:

