@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check crash simulate lint fmt docs services clean
+.PHONY: help run test check crash simulate fuzz lint fmt docs services clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,12 @@ OPS ?= 500
 
 simulate: $(INSTALLED)  ## run the real server and SDK over failing links, disks and clocks: make simulate SEEDS=2000 START=0 OPS=500
 	@$(BIN)/python -m tests.simulation --seeds $(SEEDS) --start $(START) --ops $(OPS) --jobs 2
+
+SECONDS ?= 60
+SEED ?= 0
+
+fuzz: $(INSTALLED)  ## throw bad frames, bodies, tokens and contents at what reads them: make fuzz SECONDS=60 SEED=0
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --seed $(SEED)
 
 fmt: $(INSTALLED)  ## put the code in order
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -1,0 +1,1 @@
+"""Fuzzing: whatever strangers may send is thrown at what reads it first."""
