@@ -63,5 +63,5 @@ WRITE_AT_RANDOM = """async (seed) => {
 def test_both_stores_hold_the_same_after_the_same_writes(server: SixinServer, context_of: Open) -> None:
     page = context_of().new_page()
     page.goto(server.url)
-    for seed in range(8):
+    for seed in range(5):
         assert page.evaluate(WRITE_AT_RANDOM, seed) == "the same", f"seed {seed}"
