@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.person import Desk
+from tests.browser.person import ANN, BOB, Desk
 from tests.services.fixtures import found
 from tests.services.programs import CHROMIUM
 from tests.services.sixin import SixinServer
@@ -36,18 +37,46 @@ def browser() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
 
 
+class House:
+    """The server of one test after the other, in this process: starting one takes longer than most of them."""
+
+    def __init__(self) -> None:
+        self._server: SixinServer | None = None
+        self._opened = ExitStack()
+
+    def server(self) -> SixinServer:
+        """The last test's server, or a new one where that test did more than talk."""
+        if self._server is not None:
+            self._server.start()
+            if all(_has_only_talked(self._server, uid) for uid in (ANN, BOB)):
+                return self._server
+            self.close()
+        self._server = self._opened.enter_context(SixinServer())
+        return self._server
+
+    def close(self) -> None:
+        """End it."""
+        self._opened.close()
+
+
+def _has_only_talked(server: SixinServer, uid: str) -> bool:
+    """Whether a person's list is as in the beginning: the other one's line, and nothing done to it."""
+    contacts = server.call(uid, "pull_contacts", {"after_version": 0})["contacts"]
+    return [(one["pinned"], one["muted"], one["status"]) for one in contacts] == [(False, False, "normal")]
+
+
 @pytest.fixture(scope="session")
-def house() -> Iterator[SixinServer]:
-    """One server for all the tests of this process: starting one takes longer than most of them."""
-    with SixinServer() as running:
-        yield running
+def house() -> Iterator[House]:
+    """Where this process's servers come from."""
+    opened = House()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def server(house: SixinServer) -> SixinServer:
+def server(house: House) -> SixinServer:
     """A server that runs, where two people have already talked: also about what earlier tests had them say."""
-    house.start()
-    return house
+    return house.server()
 
 
 @pytest.fixture
