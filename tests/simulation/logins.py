@@ -19,16 +19,19 @@ class Logins:
         self._logins: dict[str, Login] = {}
         self._issued: dict[tuple[int, str], tuple[str, int]] = {}
         self._from_s: dict[int, int] = {}
-        self._generations: dict[int, int] = {}
+        self._issued_s: dict[int, list[int]] = {}
+        """When each of a user's tokens was issued, in order: the nth is named `login n`."""
 
     def token(self, uid: int, device: str) -> str:
         """The token that a device gets now: the same again, while it is believed."""
-        token, issued_s = self._issued.get((uid, device), ("", -1))
-        if issued_s < self._from_s.get(uid, 0):
+        token, at_s = self._issued.get((uid, device), ("", -1))
+        if at_s < self._from_s.get(uid, 0):
             now_s = self._now_s()
             token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=LIFE_S, device_id=device)
             self._issued[uid, device] = (token, now_s)
-            self._logins[token] = Login(uid, device, f"login {self._generations.get(uid, 1)}")
+            issued_s = self._issued_s.setdefault(uid, [])
+            issued_s.append(now_s)
+            self._logins[token] = Login(uid, device, f"login {len(issued_s)}")
         return token
 
     def name_of(self, token: str) -> str:
@@ -40,8 +43,8 @@ class Logins:
         return self._logins.get(token)
 
     def revoked(self, uid: int, tokens_from_s: int) -> list[str]:
-        """A user's tokens are believed from this time on only. The names of those that are dead now."""
-        generation = self._generations.get(uid, 1)
-        self._generations[uid] = generation + 1
+        """A user's tokens are believed from this time on only. The names of those that are dead now; not of one
+        that was issued while the revocation was still on its way, if it was not before that time."""
         self._from_s[uid] = max(tokens_from_s, self._from_s.get(uid, 0))
-        return [f"login {number}" for number in range(1, generation + 1)]
+        issued_s = self._issued_s.get(uid, [])
+        return [f"login {nth}" for nth, at_s in enumerate(issued_s, 1) if at_s < tokens_from_s]
