@@ -42,7 +42,22 @@ _FIRST: Final[dict[str, Place]] = {
 _labels: Final = msgspec.json.Decoder(tuple[str, ...])
 
 
-class SqliteSource(Source):
+class _OwnFile:
+    """A file that this process alone has, for as long as it is open."""
+
+    _lock: Lock | None = None
+    _connection: sqlite3.Connection
+
+    async def close(self) -> None:
+        """Let others have it."""
+        with suppress(AttributeError):
+            self._connection.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+class SqliteSource(_OwnFile, Source):
     """The file of a data folder whose server is stopped, or a backup."""
 
     def __init__(self, path: Path) -> None:
@@ -50,8 +65,6 @@ class SqliteSource(Source):
         self._folder = path if path.is_dir() else None
         self._path = database_path(path) if path.is_dir() else path
         self.name = f"sqlite:{self._path.resolve()}"
-        self._lock: Lock | None = None
-        self._connection: sqlite3.Connection
 
     async def open(self) -> None:
         """Take the folder's lock, so that no server writes it."""
@@ -69,20 +82,12 @@ class SqliteSource(Source):
             await self.close()
             raise
 
-    async def close(self) -> None:
-        """Let others have it."""
-        with suppress(AttributeError):
-            self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
     async def page(self, table: str, after: Place | None) -> tuple[list[Row], Place]:
         """The next rows of a table."""
         return _page(self._connection, table, after)
 
 
-class SqliteTarget(Target):
+class SqliteTarget(_OwnFile, Target):
     """A file that gets its name when it is whole; until then it lies beside it."""
 
     def __init__(self, path: Path) -> None:
@@ -91,8 +96,6 @@ class SqliteTarget(Target):
         self._path = path if path.suffix == ".db" else path / DATABASE_NAME
         self._unfinished = self._path.with_name(f"{self._path.name}.copying")
         self.name = f"sqlite:{self._path.resolve()}"
-        self._lock: Lock | None = None
-        self._connection: sqlite3.Connection
 
     async def open(self) -> None:
         """Take the folder."""
@@ -112,14 +115,6 @@ class SqliteTarget(Target):
         except BaseException:
             await self.close()
             raise
-
-    async def close(self) -> None:
-        """Let others have it."""
-        with suppress(AttributeError):
-            self._connection.close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
     async def begin(self, source: str) -> dict[str, Place]:
         """Start, or go on with what lies beside."""
