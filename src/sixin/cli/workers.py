@@ -29,7 +29,7 @@ from sixin.core.limits import (
     WORKER_RESTART_MIN_S,
     WORKER_STOP_EXTRA_S,
 )
-from sixin.server.auth import load_secret
+from sixin.server.auth import load_secret, secret_refused
 from sixin.server.config import Settings, SettingsRefused
 from sixin.server.gateway.listener import BACKLOG
 
@@ -53,12 +53,8 @@ def check_shared(settings: Settings) -> None:
 async def run_workers(settings: Settings) -> int:
     """Until SIGTERM or SIGINT. Raises `SettingsRefused`, and `OSError` when the port cannot be had."""
     check_shared(settings)
-    try:
+    with secret_refused():
         secret = load_secret(Path(settings.data), settings.secret)
-    except OSError as error:
-        raise SettingsRefused(str(error)) from None
-    except ValueError as error:
-        raise SettingsRefused(f"secret: {error}") from None
     with closing(_opened(settings.host, settings.port)) as port:
         number = port.getsockname()[1]
         name = settings.node or f"{socket.gethostname()}:{number}"

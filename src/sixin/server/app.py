@@ -12,7 +12,7 @@ from pathlib import Path
 from sixin.core.commands import Policy
 from sixin.core.limits import FRAME_BYTES_MAX
 from sixin.core.wire.codec import encode
-from sixin.server.auth import Tokens, load_secret
+from sixin.server.auth import Tokens, load_secret, secret_refused
 from sixin.server.bus.base import Bus
 from sixin.server.bus.local import LocalBus
 from sixin.server.cache import Cache
@@ -279,12 +279,8 @@ async def open_door(node: Node, *, demo: bytes | None = None, port: socket.socke
 
 def make_node(settings: Settings) -> Node:
     """A node as the settings describe it. Raises `SettingsRefused`."""
-    try:
+    with secret_refused():
         tokens = Tokens(load_secret(Path(settings.data), settings.secret))
-    except OSError as error:
-        raise SettingsRefused(str(error)) from None
-    except ValueError as error:
-        raise SettingsRefused(f"secret: {error}") from None
     return Node(settings, store=make_store(settings), bus=make_bus(settings), tokens=tokens)
 
 

@@ -3,6 +3,8 @@
 import math
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +14,7 @@ from msgspec import Struct
 from sixin.core import errors
 from sixin.core.ids import Uid, parse_uid
 from sixin.core.limits import DEVICE_ID_CHARS_MAX, TOKEN_CHARS_MAX
+from sixin.server.config import SettingsRefused
 
 SECRET_CHARS_MIN = 32
 """HS256 is no stronger than its key: RFC 7518 §3.2 asks for at least the 256 bits of its hash."""
@@ -118,6 +121,17 @@ def _time(claim: Any) -> float:
     if isinstance(claim, int | float) and not isinstance(claim, bool) and math.isfinite(claim):
         return float(claim)
     raise ValueError("not a time")
+
+
+@contextmanager
+def secret_refused() -> Iterator[None]:
+    """Around the secret and what is made of it: what is wrong with it is raised as `SettingsRefused`."""
+    try:
+        yield
+    except OSError as error:
+        raise SettingsRefused(str(error)) from None
+    except ValueError as error:
+        raise SettingsRefused(f"secret: {error}") from None
 
 
 def load_secret(data: Path, configured: str = "") -> str:
