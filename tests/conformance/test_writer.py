@@ -85,6 +85,18 @@ async def test_what_one_command_of_a_batch_changed_the_next_one_sees(scene: Scen
     assert scene.writer.batches < 10
 
 
+async def test_numbers_of_two_devices_cross_in_one_batch(scene: Scene) -> None:
+    await scene.do(send_of(ANN, BEN, 1, "from both"))
+    numbers = (30, 20, 30, 20, 25)  # where the batch begins, each is above all that were used; where it ends, none is
+    async with asyncio.TaskGroup() as group:
+        tries = [group.create_task(scene.do(send_of(ANN, BEN, number, f"number {number}"))) for number in numbers]
+
+    answers = [task.result().answer for task in tries]
+    assert answers[2:4] == answers[:2]
+    assert [answer.ordinal for answer in answers if isinstance(answer, Message)] == [2, 3, 2, 3, 4]
+    assert (await scene.contact(BEN)).unread == 4
+
+
 async def test_facts_hold_in_a_batch_that_changes_what_they_count(scene: Scene) -> None:
     first = await scene.send(BEN, ANN, "first")
     async with asyncio.TaskGroup() as group:
