@@ -7,6 +7,8 @@ from statistics import median
 import msgspec
 
 from bench import plots
+from bench.engine_growth import RESULT as GROWTH
+from bench.engine_growth import Growth
 from bench.figures import Row, rows
 from bench.limits import Limits
 from bench.peers.base import PeerResult
@@ -368,6 +370,44 @@ def growth(page: Page) -> None:
     )
 
 
+def engine_growth(page: Page) -> None:
+    if not GROWTH.exists():
+        return
+    growth = msgspec.json.decode(GROWTH.read_bytes(), type=Growth)
+    page.add("### The engine alone, up to ten million messages")
+    page.add(
+        f"Without sockets: the rules and the SQLite engine in one process, {growth.users:,} users with"
+        f" {growth.contacts} contacts each, every commit made durable; pages of sessions and lists picked by chance,"
+        " which no cache of ours holds.",
+        f"Measured {growth.at[:10]} with `{growth.command}`: CPU of the thread that commits, and what the process hands"
+        " to the kernel, the copies of the log into the file included.",
+    )
+    sizes = [commits.batch for commits in growth.steps[0].commits]
+    kinds = list(growth.steps[0].pages_us)
+    page.add(
+        *table(
+            [
+                "messages",
+                "file MB",
+                *(f"a send, {size} a commit: CPU µs, KiB, p50 / p99 ms of the commit" for size in sizes),
+                *(f"{kind} µs" for kind in kinds),
+            ],
+            [
+                [
+                    f"{step.messages:,}",
+                    f"{step.file_mb:,.0f}",
+                    *(
+                        f"{commits.cpu_us:.0f}, {commits.written_kib:.1f}, {commits.p50_ms:.1f} / {commits.p99_ms:.1f}"
+                        for commits in step.commits
+                    ),
+                    *(f"{step.pages_us[kind]:.0f}" for kind in kinds),
+                ]
+                for step in growth.steps
+            ],
+        )
+    )
+
+
 def tail(page: Page) -> None:
     page.add(NOTES.read_text("utf-8").strip())
     page.add("## Commands")
@@ -388,7 +428,7 @@ def main() -> int:
     measured = msgspec.json.decode(limits_file.read_bytes(), type=Limits) if limits_file.exists() else None
     found = [msgspec.json.decode(file.read_bytes(), type=PeerResult) for file in sorted(RESULTS.glob("peer-*.json"))]
     page = Page({name: result for name, result in load_results().items() if result.reports}, measured, found)
-    for part in (head, aims, sends, limits, peers, others, waiting, growth, tail):
+    for part in (head, aims, sends, limits, peers, others, waiting, growth, engine_growth, tail):
         part(page)
     PAGE.write_text("\n".join(page.lines).rstrip() + "\n", "utf-8")
     print(f"{PAGE.relative_to(ROOT)} from {len(page.results)} cases")

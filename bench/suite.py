@@ -99,7 +99,7 @@ def load_results() -> dict[str, Result]:
     results = [
         msgspec.json.decode(file.read_bytes(), type=Result)
         for file in files
-        if file.name != "limits.json" and not file.name.startswith("peer-")
+        if file.name not in ("limits.json", "engine-growth.json") and not file.name.startswith("peer-")
     ]
     return {result.case.name: result for result in results}
 
