@@ -268,3 +268,37 @@ async def test_an_empty_commit_changes_nothing(scene: Scene) -> None:
         await transaction.commit(Changes())
 
     assert (await scene.pull_old(ANN)).messages == messages
+
+
+async def test_a_tail_holds_every_change_of_the_last_versions_whoever_may_see_it(scene: Scene) -> None:
+    messages = await some_messages(scene, 5)
+    await scene.recall(messages[1])
+    await scene.hide(ANN, messages[4])
+    await scene.clear(BEN, ANN_BEN)
+    other = await scene.send(ANN, CID, "elsewhere")
+
+    found = await scene.store.read_tails([ANN_BEN, other.session_id, pair_session_id(BEN, CID)], versions_max=3)
+    if not scene.store.owned:
+        assert found == []  # nothing is cached above a store that others write
+        return
+    tails = {tail.session_id: tail for tail in found}
+    assert set(tails) == {ANN_BEN, other.session_id}
+    long, short = tails[ANN_BEN], tails[other.session_id]
+    assert (long.first, long.last, [message.version_id for message in long.messages]) == (4, 6, [4, 5, 6])
+    assert ids_of(long.messages) == [messages[3].msg_id, messages[4].msg_id, messages[1].msg_id]
+    assert [message.status for message in long.messages] == ["normal", "normal", "recalled"]
+    assert (short.first, short.last, short.messages) == (1, 1, [other])
+
+
+async def test_tails_that_are_too_large_for_one_answer_are_left_out_whole(scene: Scene) -> None:
+    large = "x" * 16_000
+    texts = [large] * (PAGE_BYTES_MAX // len(large) - 1)
+    await scene.send_many(ANN, BEN, texts)
+    await scene.send_many(ANN, CID, texts)
+    sessions = [ANN_BEN, pair_session_id(ANN, CID)]
+
+    for session_id in sessions:
+        for tail in await scene.store.read_tails([session_id], versions_max=1_000):
+            assert len(tail.messages) == len(texts)
+    for tail in await scene.store.read_tails(sessions, versions_max=1_000):
+        assert len(tail.messages) == len(texts)

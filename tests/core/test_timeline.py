@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from sixin.core.contact import Contact
 from sixin.core.ids import MsgId, SessionId, Uid
-from sixin.core.limits import DELETE_MESSAGES_MAX, PAGE_BYTES_MAX, TAIL_ROWS_MAX
+from sixin.core.limits import CONTACT_TAIL_ROWS_MAX, DELETE_MESSAGES_MAX, PAGE_BYTES_MAX, TAIL_ROWS_MAX
 from sixin.core.message import Message
 from sixin.core.timeline import (
     Tail,
@@ -181,6 +181,19 @@ def test_a_version_that_is_not_the_next_is_refused_and_leaves_the_tail_as_it_was
     rows = list(tail.rows)
     assert not tail.extend(message(3, version_id=version_id))
     assert (list(tail.rows), tail.first, tail.last) == (rows, 5, 5)
+
+
+def test_a_long_tail_lets_go_of_some_rows_at_once_and_knows_which() -> None:
+    rows = [Contact(Uid(1), SessionId(f"1:{place}"), Uid(place), version_id=place) for place in range(2, 20_002)]
+    followed = contact_tail(1)
+    for row in rows:
+        assert followed.extend(row)
+    read = contact_tail(1)
+    read.take(rows, 20_001)
+    for tail in (followed, read):
+        assert CONTACT_TAIL_ROWS_MAX - 64 <= tail.size <= CONTACT_TAIL_ROWS_MAX
+        assert tail.after(tail.first - 2) is None
+        assert tail.after(tail.first - 1) == rows[-tail.size :]
 
 
 def test_an_empty_tail_knows_that_nothing_is_new() -> None:

@@ -8,7 +8,7 @@ is there; a failed fsync leaves its owner in the dark, and the disk knows.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -19,7 +19,7 @@ from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
-from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage, TailRead
 from sixin.server.store.base import Changes, Collided, Heads, SharedStore, Store, StoreRefused, Transaction
 from sixin.server.store.memory import MemoryStore
 from tests.server.shared_memory import hold_in
@@ -165,6 +165,12 @@ class SimulatedStore(Store):
         page = await rows.pull_hidden(owner, session_id, after_version=after_version, limit=limit)
         await self._late()
         return page
+
+    async def read_tails(self, session_ids: Sequence[SessionId], *, versions_max: int) -> list[TailRead]:
+        """The ends of timelines."""
+        found = await (await self._read()).read_tails(session_ids, versions_max=versions_max)
+        await self._late()
+        return found
 
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
         """Messages as they are stored."""

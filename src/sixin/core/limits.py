@@ -131,9 +131,10 @@ DRAIN_TIMEOUT_S: Final = 10.0
 TAIL_ROWS_MAX: Final = 128
 """Rows of one timeline that are kept in memory: more than a page."""
 
-CONTACT_TAIL_ROWS_MAX: Final = 1_024
-"""The same for a user's contacts. A pull of messages asks for its reader's line first: with fewer rows than he has
-conversations, catching up with them goes to the store for nearly each, though their messages are at hand."""
+CONTACT_TAIL_ROWS_MAX: Final = 16_384
+"""The same for a user's contacts, some 8 MB of them. A pull of messages asks for its reader's line first: with fewer
+rows than he has conversations, catching up with them goes to the store for nearly each, though their messages are at
+hand. All tails together are bounded by the cache."""
 
 SQLITE_CACHE_KIB: Final = 400_000
 """Pages of the file that a connection may keep in memory, as measured (docs/storage.md)."""

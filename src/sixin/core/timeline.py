@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct
 
 from sixin.core.contact import Contact
+from sixin.core.ids import SessionId
 from sixin.core.limits import CONTACT_TAIL_ROWS_MAX, PAGE_BYTES_MAX, TAIL_ROWS_MAX
 from sixin.core.message import Message
 
@@ -41,6 +42,31 @@ class HiddenPage(Struct, frozen=True, gc=False):
     msg_ids: list[int]
     version_id: int
     more: bool
+
+
+class TailRead(Struct, frozen=True, gc=False):
+    """The end of a session's timeline as a store holds it: every message whose version lies in `first … last`, whoever
+    may see it, by version."""
+
+    session_id: SessionId
+    first: int
+    last: int
+    messages: list[Message]
+
+
+def tails_of(found: Iterable[tuple[Message, int]], versions_max: int) -> list[TailRead]:
+    """`found`: every message of some sessions whose version is one of the last `versions_max`, in any order, each with
+    its session's version, read in one snapshot."""
+    by_session: dict[SessionId, TailRead] = {}
+    for message, version_id in found:
+        tail = by_session.get(message.session_id)
+        if tail is None:
+            first = max(1, version_id - versions_max + 1)
+            tail = by_session[message.session_id] = TailRead(message.session_id, first, version_id, [])
+        tail.messages.append(message)
+    for tail in by_session.values():
+        tail.messages.sort(key=_VERSION)
+    return list(by_session.values())
 
 
 def page_after(found: Sequence[Message], *, limit: int, version_id: int) -> MessagePage:
@@ -129,10 +155,26 @@ class Tail(Generic[R]):
         rows[key] = row
         self.last = row.version_id
         if len(rows) > self._rows_max:
-            oldest = next(iter(rows))
-            self.first = rows.pop(oldest).version_id + 1
+            self._drop_oldest()
         self.size = len(rows)
         return True
+
+    def take(self, rows: Iterable[R], last: int) -> None:
+        """Take in all that changed in the versions up to `last`. `rows`: by version, as they are at `last` or later."""
+        held = self._rows
+        for row in rows:
+            key = self._key(row)
+            held.pop(key, None)
+            held[key] = row
+        self.last = last
+        while len(held) > self._rows_max:
+            self._drop_oldest()
+        self.size = len(held)
+
+    def _drop_oldest(self) -> None:
+        # Some at once where it is long: a dict looks for its first row among the places of all that went before.
+        for oldest in list(islice(self._rows, max(1, self._rows_max // 256))):
+            self.first = self._rows.pop(oldest).version_id + 1
 
     def after(self, version_id: int) -> list[R] | None:
         """Every row that changed after a version; None where this tail cannot prove that it knows them all."""
@@ -155,6 +197,7 @@ class Tail(Generic[R]):
         return self._rows.values()
 
 
+_VERSION: Callable[[Message], int] = attrgetter("version_id")
 _MSG_ID: Callable[[Message], Hashable] = attrgetter("msg_id")
 _SESSION_ID: Callable[[Contact], Hashable] = attrgetter("session_id")
 

@@ -1,10 +1,12 @@
 """The cache: tails of timelines that prove they are complete, and users' heads (docs/write-path.md).
 
 It never acknowledges anything. It is filled by what was committed, so writing keeps it warm; a row whose version is
-not the next one drops the tail it would have extended. What it cannot prove, the store is asked for.
+not the next one drops the tail it would have extended. What it cannot prove, the store is asked for, and what the store
+answers fills it too, where that is a proof: a read that a commit has overtaken is not.
 """
 
 from collections.abc import Callable, Hashable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 from sixin.core.contact import Contact, UserHead
@@ -16,6 +18,7 @@ from sixin.core.timeline import (
     ContactPage,
     MessagePage,
     Tail,
+    TailRead,
     contact_tail,
     message_tail,
     newest_of,
@@ -49,6 +52,10 @@ class Cache:
         self._messages: dict[SessionId, Tail[Message]] = {}
         self._contacts: dict[Uid, Tail[Contact]] = {}
         self._heads: dict[Uid, UserHead] = {}
+        self._lost = 0
+        """How often something was dropped: what was committed to it since is not known here any more."""
+        self._certain = True
+        """Whether all that was ever committed is known to have been; False after `forget`, until the next commit."""
         self.hits = 0
         self.misses = 0
 
@@ -60,6 +67,7 @@ class Cache:
         """Follow one decision that is now durable. Decisions come in the order they were taken."""
         if not self._enabled:
             return
+        self._certain = True  # the store answers in order: what was uncertain before this was loaded for it
         for message in changes.born:
             self._extend_message(message)
         for message in changes.emptied:
@@ -67,9 +75,7 @@ class Cache:
         for contact in changes.contacts:
             self._extend_contact(contact)
         for head in changes.users:
-            self._heads[head.uid] = head
-        while len(self._heads) > CACHED_HEADS_MAX:
-            del self._heads[next(iter(self._heads))]
+            self._put_head(head)
 
     def received(self, told: Iterable[Told]) -> None:
         """Follow what another node committed. What it did not send along, the versions give away."""
@@ -83,10 +89,106 @@ class Cache:
 
     def forget(self) -> None:
         """It is not known what the last batch wrote: only the store can tell now."""
+        self._certain = False
+        self._lost += 1
         self._messages.clear()
         self._contacts.clear()
         self._heads.clear()
         self._rows = 0
+
+    # What the store was asked for.
+
+    def moment(self) -> int:
+        """To be taken before the store is asked for what shall fill the cache, and handed in with it."""
+        return self._lost
+
+    def _may_fill(self, moment: int) -> bool:
+        """Whether what was read since then can be judged; the store answers in the order it was asked.
+
+        What has been committed since extended the tails, so one that is there shows a read to be old. One that was
+        dropped shows nothing, and a batch of which nobody knows whether it was written can come to light after any
+        read."""
+        return self._enabled and self._certain and moment == self._lost
+
+    def fill_head(self, head: UserHead, moment: int) -> None:
+        """A user's head, as the store gave it."""
+        if not self._enabled:
+            return
+        self._seen_of_owner(head.uid, head.version_id)
+        if self._may_fill(moment):
+            self._put_head(head)
+
+    def fill_contacts(self, owner: Uid, page: ContactPage, *, after_version: int, moment: int) -> None:
+        """A page of contacts holds every row that changed between its two versions."""
+        if not self._enabled:
+            return
+        for contact in page.contacts:
+            self.seen(contact.session_id, contact.message_version)
+        if not self._may_fill(moment) or page.version_id < after_version:
+            self._seen_of_owner(owner, page.version_id)
+            return
+        tail = self._contacts.get(owner)
+        if not all(_fits(contact.last_message) for contact in page.contacts):
+            self._seen_of_owner(owner, page.version_id)
+        elif tail is not None and tail.last == after_version:  # the next page
+            self._rows -= tail.size
+            tail.take(page.contacts, page.version_id)
+            self._rows += tail.size
+            self._bound()
+        else:
+            self._begin(self._contacts, owner, contact_tail(after_version), page.contacts, page.version_id)
+        if not page.more:
+            self._put_head(UserHead(owner, page.version_id, page.unread_total))
+
+    def fill_messages(self, tails: Iterable[TailRead], moment: int) -> None:
+        """The ends of several sessions' timelines."""
+        if not self._may_fill(moment):
+            return
+        for read in tails:
+            if all(map(_fits, read.messages)):
+                self._begin(self._messages, read.session_id, message_tail(read.first - 1), read.messages, read.last)
+
+    def seen(self, session_id: SessionId, version_id: int) -> None:
+        """The store has shown somebody a session at a version. A commit can be read a moment before we are told of it:
+        who has seen it must not be answered from before it (contract 5)."""
+        tail = self._messages.get(session_id)
+        if tail is not None and tail.last < version_id:
+            self._drop(self._messages, session_id)
+
+    def _seen_of_owner(self, owner: Uid, version_id: int) -> None:
+        """The same for a user's contacts."""
+        tail, head = self._contacts.get(owner), self._heads.get(owner)
+        if tail is not None and tail.last < version_id:
+            self._drop(self._contacts, owner)
+        if head is not None and head.version_id < version_id:
+            self._lost += 1
+            del self._heads[owner]
+
+    def _drop(self, tails: dict[K, Tail[R]], key: K) -> None:
+        self._rows -= tails.pop(key).size
+        self._lost += 1
+
+    def _begin(self, tails: dict[K, Tail[R]], key: K, tail: Tail[R], rows: Iterable[R], last: int) -> None:
+        """Put a tail that was read in the place of one that is older, or as old and no longer."""
+        held = tails.get(key)
+        if held is not None:
+            if held.last > last or (held.last == last and held.first <= tail.first):
+                return
+            self._rows -= held.size
+        tail.take(rows, last)
+        tails[key] = tail
+        self._rows += tail.size
+        self._bound()
+
+    def _put_head(self, head: UserHead) -> None:
+        held = self._heads.get(head.uid)
+        if held is not None and held.version_id > head.version_id:
+            return  # read, and overtaken; or committed, and read before we were told
+        self._heads[head.uid] = head
+        if len(self._heads) > CACHED_HEADS_MAX:
+            self._lost += 1
+            for uid in [*islice(self._heads, CACHED_HEADS_MAX // 10)]:
+                del self._heads[uid]
 
     def _extend_message(self, message: Message) -> None:
         self._extend(self._messages, message.session_id, message, message_tail, message)
@@ -100,20 +202,21 @@ class Cache:
         tail = tails.get(key)
         if tail is None:
             tail = tails[key] = make(row.version_id - 1)
+        elif row.version_id <= tail.last:
+            return  # it was read from the store before we were told
         held = tail.size
-        fits = shown is None or len(shown.content) <= CACHED_CONTENT_BYTES_MAX
-        if fits and tail.extend(row):
+        if _fits(shown) and tail.extend(row):
             self._rows += tail.size - held
         else:
-            del tails[key]
-            self._rows -= held
-        if self._rows > self._rows_max:
-            self._drop_oldest()
+            self._drop(tails, key)
+        self._bound()
 
-    def _drop_oldest(self) -> None:
+    def _bound(self) -> None:
         """Tails are dropped in the order they were begun: a busy one is begun again by its next write."""
-        self._drop_from(self._messages)
-        self._drop_from(self._contacts)
+        if self._rows > self._rows_max:
+            self._lost += 1
+            self._drop_from(self._messages)
+            self._drop_from(self._contacts)
 
     def _drop_from(self, tails: dict[K, Tail[R]]) -> None:
         while tails and self._rows > self._rows_max * 9 // 10:
@@ -141,7 +244,7 @@ class Cache:
         self, owner: Uid, session_id: SessionId, after_version: int, born_up_to: int | None, limit: int
     ) -> MessagePage | None:
         contact, tail = self._contact(owner, session_id), self._messages.get(session_id)
-        if contact is None or contact.hidden_version or tail is None:
+        if contact is None or tail is None or not _speak_of_one_time(contact, tail):
             return None
         changed = tail.after(after_version)
         if changed is None:
@@ -159,7 +262,7 @@ class Cache:
         """What `Store.pull_old` would answer, if that can be proven."""
         contact, tail = self._contact(owner, session_id), self._messages.get(session_id)
         found = None
-        if contact is not None and not contact.hidden_version and tail is not None:
+        if contact is not None and tail is not None and _speak_of_one_time(contact, tail):
             found = newest_of(tail, before_sort_key=before_sort_key, above_msg_id=contact.last_del_msg_id, limit=limit)
         if found is None or tail is None:
             return self._counted(None)
@@ -177,9 +280,24 @@ class Cache:
             page_of_contacts(changed[: limit + 1], limit=limit, version_id=tail.last, unread_total=head.unread_total)
         )
 
+    def message_version(self, owner: Uid, session_id: SessionId) -> int | None:
+        """How far a session has come, if a tail of its messages would answer this reader's pulls."""
+        contact = self._contact(owner, session_id)
+        return None if contact is None or contact.hidden_version else contact.message_version
+
     def _counted(self, found: T | None) -> T | None:
         if found is None:
             self.misses += 1
         else:
             self.hits += 1
         return found
+
+
+def _fits(shown: Message | None) -> bool:
+    return shown is None or len(shown.content) <= CACHED_CONTENT_BYTES_MAX
+
+
+def _speak_of_one_time(contact: Contact, tail: Tail[Message]) -> bool:
+    """Whether a reader's contact answers for a session's messages: he hid none of them, and nothing that it knows of
+    is missing from the tail, as may be for a moment where one of the two was read and the other followed."""
+    return not contact.hidden_version and contact.message_version <= tail.last

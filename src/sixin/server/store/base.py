@@ -5,6 +5,7 @@ An engine knows rows and transactions, and none of the rules. `memory.py` is the
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
@@ -16,7 +17,7 @@ from sixin.core.message import Message
 from sixin.core.rows import Changes as Changes
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session, SlotHead
-from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage, TailRead
 
 
 class Transaction(ABC):
@@ -105,6 +106,14 @@ class Store(ABC):
     async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
         """Messages the owner hid in a session after a contact version, by version; one snapshot. The cursor of the
         last page is the owner's contact version. `limit` is at least `DELETE_MESSAGES_MAX`."""
+
+    async def read_tails(self, session_ids: Sequence[SessionId], *, versions_max: int) -> list[TailRead]:
+        """The ends of sessions' timelines, for the cache: all rows of each, whoever may see them; one snapshot.
+
+        May leave out sessions, so that the answer stays small. A store that others write too has no cache above it,
+        and gives none.
+        """
+        return []
 
     @abstractmethod
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:

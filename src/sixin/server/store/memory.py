@@ -1,6 +1,6 @@
 """The reference store: dicts, and as little cleverness as possible. It forgets everything when it closes."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -15,10 +15,12 @@ from sixin.core.timeline import (
     ContactPage,
     HiddenPage,
     MessagePage,
+    TailRead,
     page_after,
     page_before,
     page_of_contacts,
     page_of_hidden,
+    tails_of,
 )
 from sixin.server.store.base import Store, Transaction
 
@@ -110,6 +112,18 @@ class MemoryStore(Store):
             and row.version_id > after_version
         )
         return page_of_hidden(found[: limit + 1], limit=limit, version_id=(await self.user(owner)).version_id)
+
+    async def read_tails(self, session_ids: Sequence[SessionId], *, versions_max: int) -> list[TailRead]:
+        """The ends of timelines."""
+        return tails_of(
+            (
+                (message, session.version_id)
+                for session in _found(self._rows.sessions.get(session_id) for session_id in session_ids)
+                for message in self._timeline(session.session_id)
+                if message.version_id > session.version_id - versions_max
+            ),
+            versions_max,
+        )
 
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
         """Messages as they are stored."""

@@ -8,10 +8,10 @@ again; the next `load` sees what was written. See docs/storage.md.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -21,9 +21,20 @@ from sixin.core.limits import READS_WAITING_MAX
 from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
-from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
+from sixin.core.timeline import ContactPage, HiddenPage, MessagePage, TailRead
 from sixin.server.store.base import Changes, Store, Transaction
 from sixin.server.store.sqlite_child import SqliteChild
+from sixin.server.store.sqlite_pages import (
+    contact_found,
+    contacts_found,
+    hidden_found,
+    messages_found,
+    new_found,
+    old_found,
+    session_found,
+    tails_found,
+    user_found,
+)
 from sixin.server.store.sqlite_requests import (
     PullContacts,
     PullHidden,
@@ -33,26 +44,19 @@ from sixin.server.store.sqlite_requests import (
     ReadContact,
     ReadRevocations,
     ReadSession,
+    ReadTails,
     ReadUser,
     StoredMessages,
     commit_of,
     load_of,
 )
 
-T = TypeVar("T")
-
 _WRITES_WAITING_MAX: Final = 16
 """The writer has one request in flight; more wait only behind one whose caller has given up."""
 
 _loaded: Final = msgspec.msgpack.Decoder(Loaded)
-_contact: Final = msgspec.msgpack.Decoder(Contact | None)
-_user: Final = msgspec.msgpack.Decoder(UserHead)
-_revocations: Final = msgspec.msgpack.Decoder(list[tuple[Uid, int]])
-_session: Final = msgspec.msgpack.Decoder(Session)
-_message_page: Final = msgspec.msgpack.Decoder(MessagePage)
-_contact_page: Final = msgspec.msgpack.Decoder(ContactPage)
-_hidden_page: Final = msgspec.msgpack.Decoder(HiddenPage)
-_messages: Final = msgspec.msgpack.Decoder(list[Message])
+_rows: Final = msgspec.msgpack.Decoder()
+"""Rows are not checked once more: they come from STRICT tables, by way of a process of our own."""
 
 
 class SqliteStore(Store):
@@ -86,46 +90,55 @@ class SqliteStore(Store):
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""
-        return await self._read(ReadContact(owner, session_id), _contact)
+        return contact_found(await self._read(ReadContact(owner, session_id)))
 
     async def user(self, uid: Uid) -> UserHead:
         """A user's head."""
-        return await self._read(ReadUser(uid), _user)
+        return user_found(await self._read(ReadUser(uid)))
 
     async def revocations(self) -> list[tuple[Uid, int]]:
         """Whose tokens were revoked."""
-        return await self._read(ReadRevocations(), _revocations)
+        return [(uid, from_s) for uid, from_s in await self._read(ReadRevocations())]
 
     async def session(self, session_id: SessionId) -> Session:
         """A session's head."""
-        return await self._read(ReadSession(session_id), _session)
+        return session_found(await self._read(ReadSession(session_id)))
 
     async def pull_new(
         self, owner: Uid, session_id: SessionId, *, after_version: int, born_up_to: int | None, limit: int
     ) -> MessagePage:
         """Visible messages by version."""
-        return await self._read(PullNew(owner, session_id, after_version, born_up_to, limit), _message_page)
+        asked = PullNew(owner, session_id, after_version, born_up_to, limit)
+        return new_found(asked, await self._read(asked))
 
     async def pull_old(
         self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
     ) -> MessagePage:
         """Visible messages by sort_key."""
-        return await self._read(PullOld(owner, session_id, before_sort_key, limit), _message_page)
+        asked = PullOld(owner, session_id, before_sort_key, limit)
+        return old_found(asked, await self._read(asked))
 
     async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
         """Contacts by version."""
-        return await self._read(PullContacts(owner, after_version, limit), _contact_page)
+        asked = PullContacts(owner, after_version, limit)
+        return contacts_found(asked, await self._read(asked))
 
     async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
         """Hidden messages by version."""
-        return await self._read(PullHidden(owner, session_id, after_version, limit), _hidden_page)
+        asked = PullHidden(owner, session_id, after_version, limit)
+        return hidden_found(asked, await self._read(asked))
+
+    async def read_tails(self, session_ids: Sequence[SessionId], *, versions_max: int) -> list[TailRead]:
+        """The ends of several sessions' timelines, in one question: what costs is the way there and back."""
+        asked = ReadTails(list(session_ids), versions_max)
+        return tails_found(asked, await self._read(asked))
 
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
         """Messages as they are stored."""
-        return await self._read(StoredMessages(session_id, before_sort_key, limit), _messages)
+        return messages_found(await self._read(StoredMessages(session_id, before_sort_key, limit)))
 
-    async def _read(self, request: Read, decoder: msgspec.msgpack.Decoder[T]) -> T:
-        return decoder.decode(await self.reader.ask(request))
+    async def _read(self, request: Read) -> Any:
+        return _rows.decode(await self.reader.ask(request))
 
 
 class _SqliteTransaction(Transaction):

@@ -2,28 +2,19 @@
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sixin.core.contact import Contact, Hidden, UserHead
+from sixin.core.contact import Hidden, UserHead
 from sixin.core.ids import MsgId, SessionId, Slot, Tick, Uid, tick_of_message
 from sixin.core.limits import INT64_MAX, PAGE_BYTES_MAX
 from sixin.core.message import Message
 from sixin.core.rows import Loaded, PreviewWithout, UnreadUpTo
 from sixin.core.session import Session, SlotHead
-from sixin.core.timeline import (
-    ContactPage,
-    HiddenPage,
-    MessagePage,
-    page_after,
-    page_before,
-    page_of_contacts,
-    page_of_hidden,
-)
 from sixin.server.store.sql import statements
 from sixin.server.store.sqlite_requests import (
     Commit,
@@ -34,10 +25,19 @@ from sixin.server.store.sqlite_requests import (
     PullOld,
     ReadContact,
     ReadSession,
+    ReadTails,
     ReadUser,
     StoredMessages,
 )
-from sixin.server.store.sqlite_rows import Columns, Stored, contact_of, message_of, profile_of
+from sixin.server.store.sqlite_rows import (
+    MESSAGE_CONTENT,
+    PREVIEW_CONTENT,
+    Columns,
+    Stored,
+    contact_of,
+    message_of,
+    profile_of,
+)
 
 T = TypeVar("T")
 
@@ -178,32 +178,32 @@ class SqliteEngine:
             if self._connection.execute(_SQL["empty_message"], row).rowcount != 1:
                 raise LookupError("there is no such message to be emptied")
 
-    # What people ask.
+    # What people ask: rows as they are stored, which become pages in the server (`sqlite.py`).
 
-    def contact(self, asked: ReadContact) -> Contact | None:
+    def contact(self, asked: ReadContact) -> Stored | None:
         """`Store.contact`."""
-        found = self._one("contact", owner=asked.owner, session_id=asked.session_id)
-        return None if found is None else contact_of(found)
+        return self._one("contact", owner=asked.owner, session_id=asked.session_id)
 
-    def user(self, asked: ReadUser) -> UserHead:
+    def user(self, asked: ReadUser) -> Stored:
         """`Store.user`."""
-        return UserHead(*(self._one("user", uid=asked.uid) or (asked.uid,)))
+        return self._one("user", uid=asked.uid) or (asked.uid, 0, 0)
 
-    def revocations(self) -> list[tuple[Uid, int]]:
+    def revocations(self) -> list[Stored]:
         """`Store.revocations`."""
-        found: list[tuple[Uid, int]] = self._connection.execute(_SQL["revocations"]).fetchall()
+        found: list[Stored] = self._connection.execute(_SQL["revocations"]).fetchall()
         return found
 
-    def session(self, asked: ReadSession) -> Session:
+    def session(self, asked: ReadSession) -> Stored:
         """`Store.session`."""
-        return Session(*(self._one("session", session_id=asked.session_id) or (asked.session_id,)))
+        return self._one("session", session_id=asked.session_id) or (asked.session_id, 0, 0, 0)
 
-    def pull_new(self, asked: PullNew) -> MessagePage:
-        """`Store.pull_new`."""
+    def pull_new(self, asked: PullNew) -> tuple[int, list[Stored]]:
+        """`Store.pull_new`: the session's version, and the rows."""
         with self._snapshot():
             last_del_msg_id, cleared_sort_key = self._sight(asked.owner, asked.session_id)
-            found = self._messages(
+            found = self._up_to_a_page(
                 "pull_new",
+                MESSAGE_CONTENT,
                 owner=asked.owner,
                 session_id=asked.session_id,
                 after_version=asked.after_version,
@@ -212,14 +212,15 @@ class SqliteEngine:
                 cleared_sort_key=cleared_sort_key,
                 page_max=asked.limit + 1,
             )
-            return page_after(found, limit=asked.limit, version_id=self._session_version(asked.session_id))
+            return self._session_version(asked.session_id), found
 
-    def pull_old(self, asked: PullOld) -> MessagePage:
-        """`Store.pull_old`."""
+    def pull_old(self, asked: PullOld) -> tuple[int, list[Stored]]:
+        """`Store.pull_old`: the session's version, and the rows."""
         with self._snapshot():
             last_del_msg_id, cleared_sort_key = self._sight(asked.owner, asked.session_id)
-            found = self._messages(
+            found = self._up_to_a_page(
                 "pull_old",
+                MESSAGE_CONTENT,
                 owner=asked.owner,
                 session_id=asked.session_id,
                 before_sort_key=INT64_MAX if asked.before_sort_key is None else asked.before_sort_key,
@@ -227,23 +228,22 @@ class SqliteEngine:
                 cleared_sort_key=cleared_sort_key,
                 page_max=asked.limit + 1,
             )
-            return page_before(found, limit=asked.limit, version_id=self._session_version(asked.session_id))
+            return self._session_version(asked.session_id), found
 
-    def pull_contacts(self, asked: PullContacts) -> ContactPage:
-        """`Store.pull_contacts`."""
+    def pull_contacts(self, asked: PullContacts) -> tuple[Stored, list[Stored]]:
+        """`Store.pull_contacts`: the owner's head, and the rows."""
         with self._snapshot():
-            values = {"owner": asked.owner, "after_version": asked.after_version, "page_max": asked.limit + 1}
-            with closing(self._connection.execute(_SQL["pull_contacts"], values)) as cursor:
-                found = _up_to_a_page(
-                    map(contact_of, cursor), lambda row: len(row.last_message.content) if row.last_message else 0
-                )
-            head = self.user(ReadUser(asked.owner))
-            return page_of_contacts(
-                found, limit=asked.limit, version_id=head.version_id, unread_total=head.unread_total
+            found = self._up_to_a_page(
+                "pull_contacts",
+                PREVIEW_CONTENT,
+                owner=asked.owner,
+                after_version=asked.after_version,
+                page_max=asked.limit + 1,
             )
+            return self.user(ReadUser(asked.owner)), found
 
-    def pull_hidden(self, asked: PullHidden) -> HiddenPage:
-        """`Store.pull_hidden`."""
+    def pull_hidden(self, asked: PullHidden) -> tuple[int, list[Stored]]:
+        """`Store.pull_hidden`: the owner's contact version, and the rows."""
         with self._snapshot():
             found = self._connection.execute(
                 _SQL["pull_hidden"],
@@ -254,24 +254,52 @@ class SqliteEngine:
                     "page_max": asked.limit + 1,
                 },
             ).fetchall()
-            return page_of_hidden(found, limit=asked.limit, version_id=self.user(ReadUser(asked.owner)).version_id)
+            return self.user(ReadUser(asked.owner))[1], found
 
-    def messages(self, asked: StoredMessages) -> list[Message]:
+    def read_tails(self, asked: ReadTails) -> list[Stored]:
+        """`Store.read_tails`: the rows of whole sessions, each with its session's version behind its own columns."""
+        values = {"keys": msgspec.json.encode(asked.session_ids).decode(), "versions_max": asked.versions_max}
+        with self._snapshot():
+            born, total = list[Stored](), 0
+            with closing(self._connection.execute(_SQL["tails_born"], values)) as cursor:
+                for row in cursor:
+                    born.append(row)
+                    total += len(row[MESSAGE_CONTENT])
+                    if total > PAGE_BYTES_MAX:
+                        # Too much for one answer: the session that this one cuts is left out, and all after it.
+                        whole = [one for one in born if one[1] != row[1]]
+                        known = {one[1] for one in whole}
+                        return whole + [one for one in self._changed_of(values) if one[1] in known]
+            return born + self._changed_of(values)
+
+    def _changed_of(self, values: dict[str, object]) -> list[Stored]:
+        found: list[Stored] = self._connection.execute(_SQL["tails_changed"], values).fetchall()
+        return found
+
+    def messages(self, asked: StoredMessages) -> list[Stored]:
         """`Store.messages`."""
-        found = self._connection.execute(
+        found: list[Stored] = self._connection.execute(
             _SQL["stored_messages"],
             {
                 "session_id": asked.session_id,
                 "before_sort_key": INT64_MAX if asked.before_sort_key is None else asked.before_sort_key,
                 "page_max": asked.limit,
             },
-        )
-        return [message_of(row) for row in found]
+        ).fetchall()
+        return found
 
-    def _messages(self, name: str, **values: object) -> list[Message]:
+    def _up_to_a_page(self, name: str, content: int, **values: object) -> list[Stored]:
+        """Rows until they are more than a page can hold: what lies behind is not read. `content`: its column."""
+        taken: list[Stored] = []
+        total = 0
         # Closed at once: a statement that was not read to its end would hold the snapshot open.
         with closing(self._connection.execute(_SQL[name], values)) as cursor:
-            return _up_to_a_page(map(message_of, cursor), lambda row: len(row.content))
+            for row in cursor:
+                taken.append(row)
+                total += len(row[content] or b"")
+                if total > PAGE_BYTES_MAX:
+                    break
+        return taken
 
     def _sight(self, owner: int, session_id: str) -> tuple[int, int]:
         """The owner's clear watermark and its sort key: 0 and 0 for somebody without a contact."""
@@ -279,7 +307,7 @@ class SqliteEngine:
         return (0, 0) if found is None else (found[0], found[1])
 
     def _session_version(self, session_id: str) -> int:
-        return self.session(ReadSession(session_id)).version_id
+        return int(self.session(ReadSession(session_id))[1])
 
     def _one(self, name: str, **values: object) -> tuple[Any, ...] | None:
         found: tuple[Any, ...] | None = self._connection.execute(_SQL[name], values).fetchone()
@@ -293,15 +321,3 @@ class SqliteEngine:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
-
-
-def _up_to_a_page(rows: Iterable[T], size_of: Callable[[T], int]) -> list[T]:
-    """Rows until they are more than a page can hold: what lies behind is not read."""
-    taken: list[T] = []
-    total = 0
-    for row in rows:
-        taken.append(row)
-        total += size_of(row)
-        if total > PAGE_BYTES_MAX:
-            break
-    return taken

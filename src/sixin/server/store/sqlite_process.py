@@ -43,6 +43,7 @@ from sixin.server.store.sqlite_requests import (
     ReadContact,
     ReadRevocations,
     ReadSession,
+    ReadTails,
     ReadUser,
     StoredMessages,
     answer_frame,
@@ -218,6 +219,8 @@ def _read(engine: SqliteEngine, request: Read) -> Answer:
             return engine.session(request)
         case PullHidden():
             return engine.pull_hidden(request)
+        case ReadTails():
+            return engine.read_tails(request)
         case StoredMessages():
             return engine.messages(request)
         case _:

@@ -7,15 +7,11 @@ import msgspec
 from msgspec import Struct
 
 from sixin.core import errors
-from sixin.core.contact import Contact, UserHead
-from sixin.core.ids import Uid
-from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded, PreviewWithout, UnreadUpTo
-from sixin.core.session import Session
-from sixin.core.timeline import ContactPage, HiddenPage, MessagePage
 from sixin.server.store.base import Changes, StoreRefused
 from sixin.server.store.sqlite_rows import (
     Columns,
+    Stored,
     contact_columns,
     emptied_columns,
     hidden_columns,
@@ -121,6 +117,13 @@ class PullHidden(Request, frozen=True, array_like=True, tag=True, gc=False):
     limit: int
 
 
+class ReadTails(Request, frozen=True, array_like=True, tag=True, gc=False):
+    """`Store.read_tails`."""
+
+    session_ids: list[str]
+    versions_max: int
+
+
 class StoredMessages(Request, frozen=True, array_like=True, tag=True, gc=False):
     """`Store.messages`."""
 
@@ -138,23 +141,16 @@ Read = (
     | PullOld
     | PullContacts
     | PullHidden
+    | ReadTails
     | StoredMessages
 )
 AnyRequest = Open | Load | Commit | Read
 
-Answer = (
-    int
-    | Loaded
-    | None
-    | Contact
-    | UserHead
-    | Session
-    | MessagePage
-    | ContactPage
-    | HiddenPage
-    | list[Message]
-    | list[tuple[Uid, int]]
-)  # of Open; Load; Commit, or of ReadContact where there is none; the reads
+Answer = int | Loaded | None | Stored | list[Stored] | tuple[int, list[Stored]]
+"""Of Open; of Load; of Commit; of the reads: a row or none, rows, or rows with the version they were read at.
+
+Rows travel as the statement gave them, and become what they are in the server: half the work of the reader was to make
+them into objects and those into maps with names, only to have them taken apart again."""
 
 
 class Failure(Struct, frozen=True, gc=False):

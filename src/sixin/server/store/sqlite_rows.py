@@ -1,7 +1,7 @@
 """Rows as the SQLite file holds them, and as the core knows them. The columns stand in the order of the statements."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,12 @@ Stored = Sequence[Any]
 _labels = msgspec.json.Decoder(tuple[str, ...])
 _NO_LABELS = "[]"
 _CONTACT_COLUMNS = 19
+
+MESSAGE_CONTENT: Final = 8
+"""The column of a message's content."""
+
+PREVIEW_CONTENT: Final = _CONTACT_COLUMNS + MESSAGE_CONTENT
+"""The same in a contact's row, where its preview stands behind its own columns."""
 
 
 def message_columns(row: Message) -> Columns:

@@ -102,6 +102,29 @@ SELECT version_id, msg_id
  ORDER BY version_id, msg_id
  LIMIT :page_max;
 
+-- tails_born --
+-- The ends of several sessions' timelines, whoever may see them: what was born within the last versions of each. Keys
+-- walked once; sessions by the primary key, then messages_by_sort_key, oldest first.
+SELECT row.msg_id, row.session_id, row.sender, row.seq_id, row.ordinal, row.version_id, row.sort_key, row.status,
+       row.content, row.digest, row.sent_at_ms, row.changed_at_ms, head.version_id
+  FROM json_each(:keys) AS key
+ CROSS JOIN sessions AS head ON head.session_id = key.value
+ CROSS JOIN messages AS row INDEXED BY messages_by_sort_key
+    ON row.session_id = head.session_id
+   AND row.sort_key > head.version_id - :versions_max;
+
+-- tails_changed --
+-- The same for what was born before those versions and changed within them. Walks messages_changed.
+SELECT row.msg_id, row.session_id, row.sender, row.seq_id, row.ordinal, row.version_id, row.sort_key, row.status,
+       row.content, row.digest, row.sent_at_ms, row.changed_at_ms, head.version_id
+  FROM json_each(:keys) AS key
+ CROSS JOIN sessions AS head ON head.session_id = key.value
+ CROSS JOIN messages AS row INDEXED BY messages_changed
+    ON row.session_id = head.session_id
+   AND row.version_id > head.version_id - :versions_max
+   AND row.version_id <> row.sort_key
+   AND row.sort_key <= head.version_id - :versions_max;
+
 -- stored_messages --
 -- Messages as they are stored, newest first. Walks messages_by_sort_key backwards.
 SELECT msg_id, session_id, sender, seq_id, ordinal, version_id, sort_key, status, content, digest, sent_at_ms,
