@@ -5,8 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 
+# A container may forbid Python to keep what it compiled. The tests start hundreds of processes, and each would compile
+# everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check crash simulate fuzz lint fmt docs services clean
+.PHONY: help run test check crash simulate fuzz lint style types core-tests fmt docs services clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,18 +20,30 @@ run: $(INSTALLED)  ## start a server with two people who already talked, on http
 
 test: services check  ## get what the tests need (PostgreSQL, NATS, Chromium, HAProxy), then check everything
 
-# The browser's driver keeps an event loop running in its process, beside which no asynchronous test can run.
-check: lint  ## check everything with what is there: format, lint, types, floors, tests
-	@echo "== tests in a browser"
-	@$(BIN)/python -m pytest -n 2 tests/browser
-	@echo "== tests"
-	@$(BIN)/python -m pytest -n 2 --ignore=tests/browser --cov=src/sixin/core --cov-report=term --cov-fail-under=95
+# Twice the cores of a small machine: half of the time a test waits, for a disk or for somebody who must not answer.
+WORKERS ?= 4
 
-lint: $(INSTALLED)  ## format, lint, types, floors; no tests
+# The types need one core, and so do the core's tests. Those count the lines they reach, which doubles their time: the
+# other tests go without, with whom it would be 100 % instead of 99.
+check: style  ## check everything with what is there: format, lint, types, floors, tests
+	@$(MAKE) --no-print-directory -j 2 types core-tests
+	@echo "== tests"
+	@$(BIN)/python -m pytest -n $(WORKERS) --ignore=tests/core
+
+core-tests: $(INSTALLED)
+	@echo "== tests of the core, and how much of it they reach"
+	@$(BIN)/python -m pytest tests/core --cov=src/sixin/core --cov-report=term --cov-fail-under=95
+
+lint: style types  ## format, lint, types, floors; no tests
+
+style: $(INSTALLED)
 	@echo "== format" && $(BIN)/ruff format --check .
 	@echo "== lint" && $(BIN)/ruff check .
-	@echo "== types" && $(BIN)/mypy
 	@echo "== floors" && $(BIN)/lint-imports
+
+# Said when it is done, in one piece: something else may be speaking meanwhile.
+types: $(INSTALLED)
+	@said=$$($(BIN)/mypy 2>&1); status=$$?; printf '== types\n%s\n' "$$said"; exit $$status
 
 crash: $(INSTALLED)  ## kill the server 20 times under 200,000 sends and judge what is left (20 minutes)
 	@$(BIN)/python -m tests.crash $(CRASH)

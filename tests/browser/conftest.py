@@ -29,9 +29,13 @@ expect.set_options(timeout=20_000)
 Open = Callable[..., BrowserContext]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all: a context each keeps the tests apart."""
+    """One Chromium for all: a context each keeps the tests apart.
+
+    Its driver keeps an event loop running in this process, beside which no asynchronous test can run: so it ends with
+    the last test of this folder.
+    """
     chromium = found(CHROMIUM)
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=str(chromium), args=FLAGS)
@@ -65,7 +69,7 @@ def _has_only_talked(server: SixinServer, uid: str) -> bool:
     return [(one["pinned"], one["muted"], one["status"]) for one in contacts] == [(False, False, "normal")]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def house() -> Iterator[House]:
     """Where this process's servers come from."""
     opened = House()

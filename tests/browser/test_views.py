@@ -72,6 +72,28 @@ def test_history_keeps_its_place_while_pages_come_in_above(desk: Desk) -> None:
     expect(desk.ann.bubble("line 149.")).to_be_in_viewport()
 
 
+def test_whoever_goes_to_the_very_top_stays_with_the_message_he_found_there(desk: Desk) -> None:
+    for nth in range(150):
+        desk.server.call(
+            "1002", "send", {"to": "1001", "seq_id": 6_000 + nth, "content": {"type": "text", "text": f"row {nth}."}}
+        )
+    desk.page.reload()  # so that only the newest page is there
+    desk.ann.open_first_chat()
+    expect(desk.ann.bubble("row 149.")).to_be_visible()
+    moved_px = desk.ann.log.evaluate(
+        """async (log) => {
+          const all = () => [...log.querySelectorAll(".message .words")];
+          log.scrollTop = 0;
+          const first = all()[0].textContent;
+          const top = () => all().find((words) => words.textContent === first).getBoundingClientRect().top;
+          const before = top();
+          while (all()[0].textContent === first) await new Promise(requestAnimationFrame);
+          return Math.abs(top() - before);
+        }"""
+    )
+    assert moved_px < 2
+
+
 def test_everything_can_be_done_without_a_mouse(desk: Desk) -> None:
     box = desk.ann.pane.get_by_role("listbox")
     desk.ann.input.press("Escape")

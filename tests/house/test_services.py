@@ -73,13 +73,30 @@ async def test_an_empty_database_is_empty_each_time(empty_postgres_url: str, tim
     await link.close()
 
 
-async def test_a_database_goes_also_while_somebody_is_connected(postgres_server: PostgresServer) -> None:
-    url = postgres_server.create_database("crowded")
-    guest = await asyncpg.connect(url)
-    await asyncio.to_thread(postgres_server.drop_database, "crowded")
+async def test_a_database_is_as_new_for_the_next_one_whatever_was_done_to_it(postgres_server: PostgresServer) -> None:
+    name = await asyncio.to_thread(postgres_server.lend_database)
+    guest = await asyncpg.connect(postgres_server.url_of(name))
+    await guest.execute("CREATE SCHEMA mine CREATE TABLE mine.words (word text)")
+    await guest.execute("CREATE FUNCTION public.one() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    await guest.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    await guest.execute(f'REVOKE ALL ON DATABASE "{name}" FROM sixin')
+    # He is still there, in the middle of something.
+    await guest.execute("BEGIN")
+    await guest.execute("LOCK TABLE mine.words")
+    await asyncio.to_thread(postgres_server.take_back, name)
     guest.terminate()
-    with pytest.raises(asyncpg.InvalidCatalogNameError):
-        await asyncpg.connect(url)
+
+    assert await asyncio.to_thread(postgres_server.lend_database) == name
+    next_one = await asyncpg.connect(postgres_server.url_of(name))
+    made = (
+        "SELECT count(*) FROM pg_class WHERE relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname ~ '^pg_')"
+    )
+    assert await next_one.fetchval(f"{made} AND relnamespace <> 'information_schema'::regnamespace") == 0
+    assert await next_one.fetchval("SELECT count(*) FROM pg_namespace WHERE nspname = 'mine'") == 0
+    assert await next_one.fetchval("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == 0
+    await next_one.execute("CREATE SCHEMA mine")
+    await next_one.close()
+    await asyncio.to_thread(postgres_server.take_back, name)
 
 
 async def test_nats_carries_what_is_published(nats_url: str) -> None:

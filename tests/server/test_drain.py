@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -11,8 +12,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import pytest
+from yarl import URL
 
 from sixin.core.ids import Uid
+from sixin.server import app
 from sixin.server.app import Node, serve
 from sixin.server.bus.local import LocalBus
 from sixin.server.config import Settings
@@ -145,6 +149,37 @@ async def test_who_said_nothing_yet_is_told_too() -> None:
         silent = await house.connect()
         os.kill(os.getpid(), signal.SIGTERM)
         assert await silent.rest() == [{"notice": "bye", "code": "draining"}]
+
+
+@pytest.mark.parametrize("said_before", [0, 30, -1], ids=["nothing", "half the head", "all but the end"])
+async def test_who_was_let_in_before_the_port_closed_is_still_answered(
+    said_before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a balancer has a connection when the node is told to stop, and sends its request the moment after."""
+    monkeypatch.setattr(app, "LET_IN_S", DEADLINE_S)
+    async with served(MemoryStore()) as (house, running):
+        address = URL(house.url)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        request = b"POST /v1/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (
+            house.token(ANN).encode(),
+            len(SEND),
+            SEND,
+        )
+        writer.write(request[:said_before])
+        assert (await house.get("/healthz"))[0] == 200  # who came later has been let in
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: not _takes_connections(address))
+        writer.write(request[said_before:])
+        async with asyncio.timeout(DEADLINE_S):
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+            writer.close()
+            await running
+        assert len(house.state()["messages"]) == 1
+
+
+def _takes_connections(address: URL) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((address.host, address.port)) == 0
 
 
 async def test_the_command_ends_with_code_0_and_its_port_is_free(tmp_path: Path) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from random import Random
 
 import msgspec
+import pytest
 
 from sixin.core import commands
 from sixin.core.content import canonical
 from sixin.core.ids import Uid, pair_session_id
 from sixin.core.limits import SQLITE_WAL_BYTES_MAX
 from sixin.core.message import Message
-from sixin.server.store import sqlite_file
+from sixin.server.store import sqlite_checkpoints, sqlite_file
+from sixin.server.store.sqlite_checkpoints import Checkpoints
+from sixin.server.store.sqlite_file import database_path, open_for_writing, prepare_folder
 from tests.server.sqlite_kit import ANN, Talk, kill, talking, until
 
 
@@ -127,6 +130,28 @@ async def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
         assert (tmp_path / "sixin.db").stat().st_size > 20_000_000
         # More than this was written, and it has all gone through the log.
         assert largest < SQLITE_WAL_BYTES_MAX + 16_000_000 < 25 * 256 * 15_000
+
+
+def test_a_log_that_has_become_too_long_begins_anew_before_a_copy_has_told_how_long_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a disk so slow that the first copy takes longer than all of this.
+    monkeypatch.setattr(sqlite_checkpoints, "SQLITE_CHECKPOINT_EVERY_S", 3_600.0)
+    monkeypatch.setattr(sqlite_checkpoints, "SQLITE_WAL_BYTES_MAX", 1_000_000)
+    prepare_folder(tmp_path)
+    connection, _ = open_for_writing(tmp_path)
+    connection.execute("CREATE TABLE filling (content BLOB) STRICT")
+    checkpoints, largest = Checkpoints(database_path(tmp_path), connection), 0
+    checkpoints.run()  # what an earlier process may have left goes first
+    for _ in range(40):
+        connection.execute("INSERT INTO filling VALUES (zeroblob(100000))")
+        checkpoints.run()
+        largest = max(largest, (tmp_path / "sixin.db-wal").stat().st_size)
+    checkpoints.close()
+    connection.close()
+
+    # Each time it is found too long one commit later, by growing again.
+    assert 1_000_000 < largest < 1_000_000 + 5 * 110_000
 
 
 async def test_a_checkpoint_never_loses_a_commit(tmp_path: Path) -> None:

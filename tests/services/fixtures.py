@@ -1,6 +1,5 @@
 """The fixtures that lend real servers to tests, and the rule that a machine that judges skips nothing."""
 
-import secrets
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -36,9 +35,9 @@ def postgres_url(postgres_server: PostgresServer) -> str:
 @pytest.fixture
 def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A database for this test alone."""
-    name = f"test_{secrets.token_hex(6)}"
-    yield postgres_server.create_database(name)
-    postgres_server.drop_database(name)
+    name = postgres_server.lend_database()
+    yield postgres_server.url_of(name)
+    postgres_server.take_back(name)
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ def test_the_weather_is_as_bad_as_it_says() -> None:
     assert min(silent, refused, notices) > 50
 
 
+@pytest.mark.timeout(180)  # five seconds on a quiet core: more than a hundred runs, one after the other
 def test_a_failing_run_is_made_small() -> None:
     mutation = next(mutation for mutation in MUTATIONS if mutation.name == "pin lost")
 

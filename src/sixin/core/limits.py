@@ -128,6 +128,10 @@ CONNECTIONS_PER_USER_MAX: Final = 64
 DRAIN_TIMEOUT_S: Final = 10.0
 """How long a server that was told to stop waits for its last batch and its connections."""
 
+LET_IN_S: Final = 0.25
+"""How long it waits, before it refuses anything, for the requests of whom it had let in: a balancer that has a
+connection asks at once, and one whose request is refused may not repeat it at another node."""
+
 TAIL_ROWS_MAX: Final = 128
 """Rows of one timeline that are kept in memory: more than a page."""
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from sixin.core.commands import Policy
-from sixin.core.limits import FRAME_BYTES_MAX
+from sixin.core.limits import FRAME_BYTES_MAX, LET_IN_S
 from sixin.core.wire.codec import encode
 from sixin.server.auth import Tokens, load_secret, secret_refused
 from sixin.server.bus.base import Bus
@@ -319,6 +319,7 @@ async def serve(
         await stopping.wait()
         log.info("draining", extra={"connections": listener.connections})
         listener.stop_accepting()
+        await listener.answered(within_s=LET_IN_S)
         await node.drain()
         await listener.close()
         await ended

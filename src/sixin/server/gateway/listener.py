@@ -5,6 +5,7 @@ import logging
 import socket as sockets
 import ssl as tls
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -100,6 +101,7 @@ class Listener:
         self._sockets: set[Socket] = set()
         self._no_sockets = asyncio.Event()
         self._no_sockets.set()
+        self._all_answered: asyncio.Event | None = None
         self._runner: web.AppRunner
         self._http: HttpServer
         self._server: asyncio.Server | None = None
@@ -152,6 +154,14 @@ class Listener:
         if self._server is not None:
             self._server.close()
 
+    async def answered(self, *, within_s: float) -> None:
+        """Wait until everybody who was let in has asked something, and every HTTP request is answered."""
+        self._all_answered = asyncio.Event()
+        self.note_answered()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._all_answered.wait()
+
     async def close(self, code: int = GOING_AWAY, reason: str = "the server goes away") -> None:
         """Close the port and every connection, and clean the application up. A second call does nothing.
 
@@ -179,7 +189,11 @@ class Listener:
             for socket in list(self._sockets):
                 socket.abort()
 
-    # From here on: called by the first requests.
+    # From here on: called by the first requests and the HTTP side.
+
+    def note_answered(self) -> None:
+        if self._all_answered is not None and not self._firsts and not self._http.unanswered:
+            self._all_answered.set()
 
     def is_full(self) -> bool:
         return self.connections >= self.limits.connections_max
@@ -191,9 +205,11 @@ class Listener:
     def release(self, first: "FirstRequest") -> None:
         self._firsts.discard(first)
         self.deadlines.cancel(first)
+        self.note_answered()
 
     def give_to_http(self, transport: asyncio.Transport, data: bytes) -> None:
         protocol = self._http()
+        self._http.unanswered.add(protocol)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
@@ -295,8 +311,8 @@ class FirstRequest(asyncio.Protocol):
 
     def _give_away(self, head: bytes, data: bytes) -> None:
         if not asks_for_websocket(head):
-            self._listener.release(self)
             self._listener.give_to_http(self._transport, data)
+            self._listener.release(self)
             return
 
         request = read_upgrade(head, _remote(self._transport), self._listener.subprotocols)
@@ -331,6 +347,14 @@ class HttpServer(web.Server):
     """The plain HTTP side: the application behind our limits, and its open connections counted."""
 
     def __init__(self, handler: Handler, listener: Listener) -> None:
+        async def answer(request: web.BaseRequest) -> web.StreamResponse:
+            self.unanswered.add(request.protocol)
+            try:
+                return await outside_websocket(request)
+            finally:
+                self.unanswered.discard(request.protocol)
+                listener.note_answered()
+
         async def outside_websocket(request: web.BaseRequest) -> web.StreamResponse:
             if request.path != WEBSOCKET_PATH:
                 return await handler(request)
@@ -350,7 +374,7 @@ class HttpServer(web.Server):
 
         line_max_bytes = limits.http_header_max_bytes // 2
         super().__init__(
-            outside_websocket,
+            answer,
             request_factory=make_request,
             access_log=None,
             keepalive_timeout=limits.http_keepalive_s,
@@ -359,6 +383,9 @@ class HttpServer(web.Server):
             max_field_size=line_max_bytes,
         )
         self.connections_open = 0
+        self.unanswered: set[web.RequestHandler] = set()
+        """Connections whose request is being read or answered."""
+        self._listener = listener
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         self.connections_open += 1
@@ -367,6 +394,8 @@ class HttpServer(web.Server):
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         self.connections_open -= 1
         super().connection_lost(handler, exc)
+        self.unanswered.discard(handler)
+        self._listener.note_answered()
 
 
 def _tell_to_upgrade() -> web.Response:

@@ -41,6 +41,9 @@ class Checkpoints:
         self._not_before = 0.0
         self._used_bytes = 0
         """Of the log, as of the last copy: the file keeps the size it once had."""
+        self._kept_bytes = 0
+        """The size the file had when the log began anew in it: one that has grown since is full to its end."""
+        self._copying = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._copy_now_and_then, name="checkpoints")
         self._thread.start()
@@ -67,18 +70,30 @@ class Checkpoints:
         if now < self._not_before:
             return
         wipe = self._wipe_at is not None and now >= self._wipe_at
-        if wipe or self._bytes() > 2 * SQLITE_WAL_BYTES_MAX:
+        size = self._bytes()
+        if wipe or size > 2 * SQLITE_WAL_BYTES_MAX:
             done = self._begin_anew("TRUNCATE")
             if done:
                 self._wipe_at = None
-        elif self._used_bytes > SQLITE_WAL_BYTES_MAX:
-            done = self._begin_anew("RESTART")
+                self._kept_bytes = 0
+        elif self._is_too_long(size):
+            # A copy that goes on stands in the way of ours, and does what ours would do: waiting for it costs nothing,
+            # and on a slow disk, where it takes long, the log would grow all the while.
+            with self._copying:
+                done = self._begin_anew("RESTART")
+            if done:
+                self._kept_bytes = size
         else:
             return
         if done:
             self._used_bytes = 0
         else:
             self._not_before = time.monotonic() + _AGAIN_S
+
+    def _is_too_long(self, size: int) -> bool:
+        """Whether the log is; how much of its file it fills is known at the end of a copy, and while the file grows."""
+        used = size if size > self._kept_bytes else self._used_bytes
+        return used > SQLITE_WAL_BYTES_MAX
 
     def _begin_anew(self, how: Literal["RESTART", "TRUNCATE"]) -> bool:
         try:
@@ -110,6 +125,7 @@ class Checkpoints:
                     found = self._look()
                     if found[0] < _COPIED_BYTES_MIN or found == copied:
                         continue
-                    ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                    self._used_bytes = max(0, frames) * _FRAME_BYTES
+                    with self._copying:
+                        ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                        self._used_bytes = max(0, frames) * _FRAME_BYTES
                     copied = found

@@ -85,19 +85,24 @@ export class LogView {
   #render() {
     const before = this.#anchor();
     arrange(this.rows, this.#wanted());
+    const row = before && this.#rows.get(before.key)?.row;
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
-    else if (before?.row.isConnected) this.box.scrollTop += before.row.getBoundingClientRect().top - before.top;
+    else if (row) this.box.scrollTop += row.getBoundingClientRect().top - before.top;
     this.#size = this.#measured();
     this.#showDown();
     this.#page();
   }
 
-  /** The first row in sight: whatever changes, it stays where it is. */
+  /**
+   * The first message in sight: whatever changes, it stays where it is. The lines between messages do not, they go up
+   * when a page comes in above: held by one, somebody at the top would see all of the history rush past.
+   */
   #anchor() {
     const top = this.box.getBoundingClientRect().top;
-    for (const { row } of this.#rows.values()) {
+    for (const [key, { row }] of this.#rows) {
+      if (key === "head" || key === "unread" || key.startsWith("day/")) continue;
       const box = row.getBoundingClientRect();
-      if (box.bottom > top) return { row, top: box.top };
+      if (box.bottom > top) return { key, top: box.top };
     }
     return null;
   }
