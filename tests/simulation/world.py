@@ -16,9 +16,9 @@ from sixin.trial.errands import errand, session_id_of
 from sixin.trial.people import Person
 from sixin.trial.recorder import Recorder
 from sixin.verify.history import History, lines_of
+from tests.ends import stored_of
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
-from tests.simulation.ends import take_end
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
@@ -222,8 +222,8 @@ class World:
     async def take_end(self) -> None:
         """Write down what the server holds."""
         uids = [person.uid for person in self.people]
-        sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        await take_end(self.recorder.history, self.disk.rows, uids, sessions)
+        sessions = {session_id_of(person.uid, peer) for person in self.people for peer in person.peers}
+        self.recorder.history.ends += await stored_of(self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:
