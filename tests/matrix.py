@@ -21,6 +21,7 @@ from sixin.server.store.memory import MemoryStore
 from sixin.server.store.postgres import PostgresStore
 from sixin.server.store.sqlite import SqliteStore
 from tests.server.house import House, open_house
+from tests.witness import Witness
 
 DEADLINE_S: Final = 30.0
 """After this long, nodes that should know each other do not."""
@@ -83,11 +84,11 @@ class Ground:
         return self._bus()
 
     @asynccontextmanager
-    async def houses(self) -> AsyncIterator[list[House]]:
+    async def houses(self, witness: Witness | None = None) -> AsyncIterator[list[House]]:
         """Its nodes, each behind a real port; they know each other."""
         async with AsyncExitStack() as stack:
             opened = [
-                await stack.enter_async_context(open_house(store=self.store(), bus=self.bus()))
+                await stack.enter_async_context(open_house(store=self.store(), bus=self.bus(), witness=witness))
                 for _ in range(self.place.nodes)
             ]
             await acquainted([house.node.bus for house in opened])

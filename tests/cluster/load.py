@@ -13,14 +13,15 @@ from msgspec import Raw
 
 import sixin
 from sixin.client import Client
-from sixin.core.ids import SessionId, Uid, pair_session_id
+from sixin.core.ids import Uid, pair_session_id
 from sixin.core.wire.bodies import ErrorView
 from sixin.core.wire.codec import encode
-from sixin.core.wire.views import contact_view, message_view
+from sixin.core.wire.views import message_view
 from sixin.server.store.base import Store
-from sixin.verify.history import Call, DeviceCopy, HeldMessages, History, Queued, StoredContacts, StoredMessages
+from sixin.trial.copies import device_copy
+from sixin.verify.history import Call, History, Queued
 from tests.cluster.nodes import token
-from tests.postgres.nodes import all_contacts, all_messages
+from tests.ends import stored_of
 
 PEOPLE = [Uid(uid) for uid in range(1001, 1007)]
 TALKERS = [Uid(uid) for uid in range(2001, 2005)]
@@ -68,7 +69,9 @@ class Crowd:
                 while self._settled < len(PEOPLE) + len(TALKERS):  # noqa: ASYNC110 - the others' doing
                     await asyncio.sleep(0.05)
                 await asyncio.gather(phone.synced(), tab.synced())
-            self.history.ends += [_copy(uid, "phone", phone), _copy(uid, "tab", tab)]
+            self.history.ends += [
+                device_copy(me.local_copy(), me.outbox(), name) for me, name in ((phone, "phone"), (tab, "tab"))
+            ]
 
     async def _queue(self, uid: Uid, phone: Client, to: Uid, nth: int) -> None:
         content = {"type": "text", "text": f"{uid} says {nth}"}
@@ -146,23 +149,7 @@ class Crowd:
 
     async def take_end(self, store: Store) -> None:
         """What the database holds, row by row."""
-        sessions: set[SessionId] = set()
-        for uid in PEOPLE + TALKERS:
-            contacts, head = await all_contacts(store, uid), await store.user(uid)
-            sessions.update(contact.session_id for contact in contacts)
-            self.history.ends.append(
-                StoredContacts(
-                    str(uid),
-                    head.version_id,
-                    head.unread_total,
-                    [Raw(encode(contact_view(contact))) for contact in contacts],
-                )
-            )
-        for session_id in sorted(sessions):
-            messages = await all_messages(store, session_id)
-            head_of = await store.session(session_id)
-            rows = [Raw(encode(message_view(message))) for message in messages]
-            self.history.ends.append(StoredMessages(session_id, head_of.version_id, rows))
+        self.history.ends += await stored_of(store, PEOPLE + TALKERS)
 
     def longest_silence_s(self, begun: float, ended: float) -> float:
         """The longest time in an interval in which nobody's send was answered."""
@@ -172,19 +159,3 @@ class Crowd:
 
 class _Error(msgspec.Struct):
     error: ErrorView
-
-
-def _copy(uid: Uid, name: str, client: Client) -> DeviceCopy:
-    copy = client.local_copy()
-    held = [
-        HeldMessages(
-            session_id,
-            max(version for _, _, version in copy.ranges[session_id]),
-            [Raw(encode(message_view(message))) for message in messages],
-            [(low, high) for low, high, _ in copy.ranges[session_id]],
-        )
-        for session_id, messages in copy.messages.items()
-        if copy.ranges[session_id]
-    ]
-    contacts = [Raw(encode(contact_view(contact))) for contact in copy.contacts.values()]
-    return DeviceCopy(str(uid), name, copy.contact_version, copy.unread_total, contacts, held)

@@ -4,8 +4,6 @@ import asyncio
 import itertools
 import re
 import signal
-import socket
-import subprocess
 from pathlib import Path
 
 import aiohttp
@@ -13,43 +11,22 @@ import aiohttp
 from tests.cluster.nodes import DEADLINE_S, Cluster, cluster_of, token, until
 from tests.server.house import Device
 from tests.services.fixtures import found
+from tests.services.haproxy import Haproxy
 from tests.services.programs import HAPROXY
-from tests.services.server import Server
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 ANN, BEN = 1001, 1002
 ANN_BEN = "1001:1002"
 
 
-class Balancer(Server):
+def balancer_of(program: Path, nodes: list[str]) -> Haproxy:
     """HAProxy with the configuration as it is, but for addresses and its size."""
-
-    def __init__(self, program: Path, nodes: list[str]) -> None:
-        super().__init__("balancer")
-        self._program = program
-        text = CONFIGURATION.read_text().replace("bind :8080", f"bind 127.0.0.1:{self.port}")
-        text = text.replace("maxconn 20000", "maxconn 1000")  # a machine for tests may have no 40,000 files to open
-        for number, address in enumerate(nodes, 1):
-            text, replaced = re.subn(rf"\bnode{number}:8080\b", address, text)
-            assert replaced == 1
-        (self.folder / "haproxy.cfg").write_text(text)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def _launch(self) -> subprocess.Popen[bytes]:
-        with self.log_file.open("ab") as log:
-            return subprocess.Popen(
-                [self._program, "-db", "-f", self.folder / "haproxy.cfg"],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+    text = CONFIGURATION.read_text().replace("bind :8080", "bind 127.0.0.1:{port}")
+    text = text.replace("maxconn 20000", "maxconn 1000")  # a machine for tests may have no 40,000 files to open
+    for number, address in enumerate(nodes, 1):
+        text, replaced = re.subn(rf"\bnode{number}:8080\b", address, text)
+        assert replaced == 1
+    return Haproxy(program, text)
 
 
 async def test_nobody_is_refused_while_a_node_behind_the_balancer_drains(
@@ -57,7 +34,7 @@ async def test_nobody_is_refused_while_a_node_behind_the_balancer_drains(
 ) -> None:
     program = found(HAPROXY)
     async with cluster_of(3, empty_postgres_url, nats_url) as cluster:
-        with Balancer(program, [f"127.0.0.1:{node.port}" for node in cluster.nodes]) as balancer:
+        with balancer_of(program, [f"127.0.0.1:{node.port}" for node in cluster.nodes]) as balancer:
             await _operators_doors_are_shut(cluster, balancer.url)
             statuses: list[int] = []
             stop = asyncio.Event()

@@ -10,12 +10,7 @@ from tests.fuzz.targets import TARGETS
 
 def fuzz(name: str, *, examples: int, chance: int) -> None:
     """Throw examples at a target. Raises what its law raises, for the smallest example that breaks it."""
-    law, strategies = TARGETS[name]
-
-    def one(arguments: tuple[Any, ...]) -> None:
-        law(*arguments)
-
-    checked = seed(chance)(given(st.tuples(*strategies))(one))
+    target = TARGETS[name]
     limits = settings(
         max_examples=examples,
         database=None,  # one seed is one run
@@ -24,4 +19,9 @@ def fuzz(name: str, *, examples: int, chance: int) -> None:
         phases=(Phase.generate, Phase.shrink),
         print_blob=True,
     )
-    limits(checked)()
+    with target.standing() as law:
+
+        def one(arguments: tuple[Any, ...]) -> None:
+            law(*arguments)
+
+        limits(seed(chance)(given(st.tuples(*target.strategies))(one)))()

@@ -3,7 +3,8 @@
 import base64
 import json
 from collections.abc import Callable
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NamedTuple
 
 import jwt
 import msgspec
@@ -18,7 +19,7 @@ from sixin.core.wire.connection import Connection, HelloReceived, Refused, State
 from sixin.core.wire.frames import Request
 from sixin.server.auth import Tokens
 from sixin.server.gateway import framing
-from tests.fuzz import inputs
+from tests.fuzz import door, inputs
 
 MESSAGE_BYTES_MAX = 300
 OP = sorted(OPERATIONS)
@@ -145,17 +146,26 @@ _tokens = (
 
 Law = Callable[..., None]
 
-TARGETS: dict[str, tuple[Law, tuple[st.SearchStrategy[Any], ...]]] = {
-    "conversation": (
-        conversation,
-        (st.lists(inputs.written(inputs.requests) | st.just(_HELLO), max_size=6),),
+
+class Target(NamedTuple):
+    """What is thrown at something, and the law that it keeps. `standing`: what has to stand for the law to be held."""
+
+    standing: Callable[[], AbstractContextManager[Law]]
+    strategies: tuple[st.SearchStrategy[Any], ...]
+
+
+def _pure(law: Law, *strategies: st.SearchStrategy[Any]) -> Target:
+    return Target(lambda: nullcontext(law), strategies)
+
+
+TARGETS: dict[str, Target] = {
+    "conversation": _pure(conversation, st.lists(inputs.written(inputs.requests) | st.just(_HELLO), max_size=6)),
+    "stream": _pure(
+        stream, inputs.spoilt(_frames()) | st.binary(max_size=60), st.lists(st.integers(0, 600), max_size=5)
     ),
-    "stream": (
-        stream,
-        (inputs.spoilt(_frames()) | st.binary(max_size=60), st.lists(st.integers(0, 600), max_size=5)),
-    ),
-    "body": (body, (st.sampled_from(OP), inputs.written(inputs.bodies | inputs.anything))),
-    "content": (content, (inputs.written(inputs.contents | inputs.anything),)),
-    "token": (token, (_tokens,)),
-    "claims": (claims, (_claims,)),
+    "body": _pure(body, st.sampled_from(OP), inputs.written(inputs.bodies | inputs.anything)),
+    "content": _pure(content, inputs.written(inputs.contents | inputs.anything)),
+    "token": _pure(token, _tokens),
+    "claims": _pure(claims, _claims),
+    "door": Target(door.standing, (door.conversations, st.lists(st.integers(0, 2_000), max_size=3))),
 }

@@ -10,7 +10,6 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-import sixin
 from sixin.client import Client, Event
 from sixin.client.transport import Channel, WebSocketTransport
 from sixin.core import errors
@@ -19,6 +18,7 @@ from sixin.core.wire.views import contact_view, message_view
 from tests.crash.judge_copies import Pulled
 from tests.crash.pulls import Stranger
 from tests.server.house import House, open_house
+from tests.witness import Witness, WitnessedClient
 
 UIDS: Final = {"ann": 1001, "ben": 1002, "eve": 1003}
 WAIT_S: Final = 30.0
@@ -62,7 +62,7 @@ class _Seen:
 class Device:
     """One person on one device."""
 
-    def __init__(self, me: Client, eyes: Eyes) -> None:
+    def __init__(self, me: WitnessedClient, eyes: Eyes) -> None:
         self.me = me
         self.eyes = eyes
         self.heard = me.events()
@@ -129,8 +129,10 @@ class Device:
 class People:
     """A house, or several on one ground, and those who live with them: each new device in the next house."""
 
-    def __init__(self, houses: Sequence[House], folder: Path) -> None:
+    def __init__(self, houses: Sequence[House], folder: Path, witness: Witness) -> None:
         self.house = houses[0]
+        self._witness = witness
+        self._awake: list[Device] = []
         self._houses = houses
         self._folder = folder
         self._opened = AsyncExitStack()
@@ -142,15 +144,35 @@ class People:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._opened.aclose()
+        try:
+            if error is None:
+                await self._everybody_settles()
+        finally:
+            await self._opened.aclose()
+
+    async def _everybody_settles(self) -> None:
+        """Whoever is away comes back and catches up; and again: what one still had to say is news for the others."""
+        for _ in range(2):
+            for device in self._awake:
+                await device.wake()
+        for device in self._awake:
+            device.me.looked_at()
 
     async def device(self, name: str, *, in_a_file: bool = False) -> Device:
         """A new device of somebody, connected and in step."""
         self._devices += 1
         eyes = Eyes(self._houses[self._devices % len(self._houses)].url)
         store = self._folder / f"device-{self._devices}.db" if in_a_file else None
-        client = sixin.connect(eyes, self.house.token(UIDS[name]), store=store, chance=Random(self._devices))
+        client = WitnessedClient(
+            self._witness,
+            f"{name}-{self._devices}",
+            eyes,
+            self.house.token(UIDS[name]),
+            file=store,
+            chance=Random(self._devices),
+        )
         device = Device(await self._opened.enter_async_context(client), eyes)
+        self._awake.append(device)
         await device.catches_up()
         return device
 
@@ -173,7 +195,7 @@ class People:
             device = chance.choice(devices)
             to = chance.choice([uid for uid in UIDS.values() if uid != device.me.uid])
             try:
-                await _act(chance, device.me, to, f"number {nth}")
+                await _act(chance, device.me, to, f"number {nth} of {seed}")
             except errors.SixinError as refused:
                 # Nothing said there yet, or already gone: part of life. Anything else is not.
                 assert refused.code in ("not_found", "forbidden", "bad_request"), refused  # noqa: PT017
@@ -207,7 +229,7 @@ _WEIGHTS: Final = (60, 10, 8, 4, 5, 1, 1, 3, 3)
 
 
 @asynccontextmanager
-async def people_in(folder: Path, **settings: Any) -> AsyncIterator[People]:
+async def people_in(folder: Path, witness: Witness, **settings: Any) -> AsyncIterator[People]:
     """A house for them, without limits on how often they ask."""
-    async with open_house(**settings) as house, People([house], folder) as people:
+    async with open_house(witness=witness, **settings) as house, People([house], folder, witness) as people:
         yield people

@@ -3,17 +3,19 @@
 import asyncio
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 
-import sixin
 from sixin.client import Disconnected
 from sixin.client.pending import Pending
+from sixin.client.transport import WebSocketTransport
 from sixin.core.ids import Uid
 from sixin.core.message import Message
 from sixin.server.auth import Tokens
 from tests.crash.server import SECRET, ServerProcess
 from tests.scenarios.people import UIDS, WAIT_S, People, people_in
+from tests.witness import Witness, WitnessedClient
 
 
 @pytest.mark.parametrize("seed", [7, 8])
@@ -61,8 +63,8 @@ async def test_what_is_said_underground_is_shown_at_once_and_delivered_once_and_
     assert ben.me.unread_total == 11
 
 
-async def test_who_stops_reading_is_closed_and_repairs_himself(tmp_path: Path) -> None:
-    async with people_in(tmp_path, buffer_bytes_max=2**20) as people:
+async def test_who_stops_reading_is_closed_and_repairs_himself(tmp_path: Path, witness: Witness) -> None:
+    async with people_in(tmp_path, witness, buffer_bytes_max=2**20) as people:
         ann, ben = await people.device("ann"), await people.device("ben")
         ben.eyes.open.clear()
         said: list[Pending[Message]] = []
@@ -82,15 +84,22 @@ async def test_who_stops_reading_is_closed_and_repairs_himself(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("how", ["told to stop", "killed"])
-async def test_a_server_that_restarts_in_the_middle_is_hardly_noticed(tmp_path: Path, how: str) -> None:
+async def test_a_server_that_restarts_in_the_middle_is_hardly_noticed(
+    tmp_path: Path, witness: Witness, how: str
+) -> None:
     server = ServerProcess(tmp_path, "sqlite")
     await server.start()
-    tokens = [Tokens(SECRET).mint(Uid(uid), now_s=time.time(), ttl_s=600) for uid in (1001, 1002)]
+
+    def device(name: str, uid: int, file: Path | None = None) -> WitnessedClient:
+        token = Tokens(SECRET).mint(Uid(uid), now_s=time.time(), ttl_s=600)
+        way = WebSocketTransport(server.url)
+        return WitnessedClient(witness, name, way, token, file=file, chance=Random(uid))
+
     try:
         async with (
             asyncio.timeout(2 * WAIT_S),
-            sixin.connect(server.url, tokens[0], store=tmp_path / "ann.db") as ann,
-            sixin.connect(server.url, tokens[1]) as ben,
+            device("ann", 1001, tmp_path / "ann.db") as ann,
+            device("ben", 1002) as ben,
         ):
             before = [await ann.send(1002, f"before {nth}") for nth in range(40)]
             before += [await ben.send(1001, f"and before {nth}") for nth in range(40)]
@@ -108,5 +117,8 @@ async def test_a_server_that_restarts_in_the_middle_is_hardly_noticed(tmp_path: 
             assert pages[0] == pages[1] == sorted(said, key=lambda message: message.sort_key)
             assert [message.ordinal for message in pages[0]] == list(range(1, 83))
             assert (ann.unread_total, ben.unread_total) == (41, 41)
+            ann.looked_at()
+            ben.looked_at()
     finally:
         await server.kill()
+    await witness.looks_into_file(tmp_path / "data")

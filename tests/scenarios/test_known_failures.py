@@ -12,15 +12,16 @@ import pytest
 from sixin.server.store.sqlite import SqliteStore
 from tests.matrix import KNOWN_FAILURES, Ground
 from tests.server.house import Answer, Device, House, Json, open_house
+from tests.witness import Witness
 
 ANN, BOB = 1001, 1002
 BOTH = "1001:1002"
 
 
 @pytest.fixture(params=KNOWN_FAILURES, ids=str)
-async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+async def house(request: pytest.FixtureRequest, witness: Witness) -> AsyncIterator[House]:
     """A server over the reference store, over a file, and over a database."""
-    async with Ground(request.param, request).houses() as (opened,):
+    async with Ground(request.param, request).houses(witness) as (opened,):
         yield opened
 
 
@@ -254,11 +255,11 @@ async def test_retries_make_one_message_over_every_door_and_device(house: House)
     assert (await house.done("http", BOB, "unread")) == {"unread_total": 1}
 
 
-async def test_a_retry_after_a_restart_gets_the_first_answer(tmp_path: Path) -> None:
+async def test_a_retry_after_a_restart_gets_the_first_answer(tmp_path: Path, witness: Witness) -> None:
     text = {"type": "text", "text": "once"}
     answers = []
     for start in range(3):
-        async with open_house(store=SqliteStore(tmp_path)) as house:
+        async with open_house(store=SqliteStore(tmp_path), witness=witness) as house:
             house.clock.ahead_ms += start * 366 * 86_400_000
             answers.append(await house.done("http", ANN, "send", to=str(BOB), seq_id=1, content=text))
             other = json.dumps({"to": str(BOB), "seq_id": 1, "content": {"type": "text", "text": "twice"}}).encode()

@@ -1,5 +1,6 @@
 """Two people at real terminals: `sixin chat` in two processes, each on a pty, with a server between them."""
 
+import asyncio
 import os
 import pty
 import queue
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.client.serving import DEADLINE_S, SIXIN, Serving
+from tests.witness import Witness
 
 END_OF_INPUT = b"\x04"
 
@@ -18,10 +20,10 @@ END_OF_INPUT = b"\x04"
 class Terminal:
     """`sixin chat` on a terminal of its own: it echoes what is typed, and shows what is said."""
 
-    def __init__(self, serving: Serving, uid: int, *options: str) -> None:
+    def __init__(self, url: str, data: Path, uid: int, *options: str) -> None:
         self._ours, theirs = pty.openpty()
         self._process = subprocess.Popen(
-            [*SIXIN, "chat", "--as", str(uid), "--url", serving.url, "--data", str(serving.data), *options],
+            [*SIXIN, "chat", "--as", str(uid), "--url", url, "--data", str(data), *options],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -81,11 +83,17 @@ class Terminal:
         return self._process.wait(DEADLINE_S)
 
 
-def test_two_people_really_talk_at_two_terminals(tmp_path: Path) -> None:
+async def test_two_people_really_talk_at_two_terminals(tmp_path: Path, witness: Witness) -> None:
+    with Serving(tmp_path) as serving:
+        async with witness.relay(serving.url) as url:
+            await asyncio.to_thread(_talk, url, serving.data, tmp_path / "ann.db")
+    await witness.looks_into_file(serving.data)
+
+
+def _talk(url: str, data: Path, store: Path) -> None:
     with (
-        Serving(tmp_path) as serving,
-        Terminal(serving, 1001, "--to", "1002", "--store", str(tmp_path / "ann.db")) as ann,
-        Terminal(serving, 1002) as ben,
+        Terminal(url, data, 1001, "--to", "1002", "--store", str(store)) as ann,
+        Terminal(url, data, 1002) as ben,
     ):
         ann.shows("== you and 1002 ==")
         ben.shows("nobody has said anything yet")

@@ -20,6 +20,8 @@ from sixin.server.config import Settings
 from sixin.server.gateway.listener import Listener
 from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
+from sixin.trial.tap import Tap
+from tests.witness import Witness
 
 DEADLINE_S = 5.0
 """After this long, what a test waits for does not come."""
@@ -58,8 +60,9 @@ class Answer(NamedTuple):
 class Device:
     """One WebSocket connection of a user. Reads only when it is asked to, as a slow reader does."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, tap: Tap | None = None) -> None:
         self.socket = socket
+        self._tap = tap
         self.notices: list[Json] = []
         """Those read and not yet asked for, in the order they came."""
         self.welcome: Json = {}
@@ -69,9 +72,22 @@ class Device:
         """The next frame; None when the connection has ended."""
         async with asyncio.timeout(DEADLINE_S):
             message = await self.socket.receive()
-        return json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+        if message.type is not aiohttp.WSMsgType.TEXT:
+            self.hung_up()
+            return None
+        if self._tap is not None:
+            self._tap.arrived(message.data.encode())
+        found: Json = json.loads(message.data)
+        return found
+
+    def hung_up(self) -> None:
+        """The connection is over: what was not answered will not be."""
+        if self._tap is not None:
+            self._tap.closed()
 
     async def send_frame(self, frame: bytes) -> None:
+        if self._tap is not None:
+            self._tap.sent(frame)
         await self.socket.send_frame(frame, aiohttp.WSMsgType.TEXT)
 
     async def ask_raw(self, op: str, body: bytes) -> Answer:
@@ -138,14 +154,16 @@ class House:
         listener: Listener,
         clock: Clock,
         client: aiohttp.ClientSession,
+        witness: Witness | None = None,
     ) -> None:
         self.node = node
+        self._witness = witness
         self.listener = listener
         self.clock = clock
         self.client = client
         self.url = f"http://127.0.0.1:{listener.port}"
         self._devices: dict[int, Device] = {}
-        self._opened: list[aiohttp.ClientWebSocketResponse] = []
+        self._opened: list[Device] = []
 
     def token(self, uid: int, *, ttl_s: float = 3_600, device_id: str | None = None, role: Role = "user") -> str:
         return TOKENS.mint(Uid(uid), now_s=self.clock() / 1_000, ttl_s=ttl_s, device_id=device_id, role=role)
@@ -162,12 +180,15 @@ class House:
             max_msg_size=0,
             timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
         )
-        self._opened.append(socket)
-        return Device(socket)
+        device = Device(socket, None if self._witness is None else self._witness.tap())
+        self._opened.append(device)
+        return device
 
     async def leave(self) -> None:
         """Hang up everywhere."""
-        await asyncio.gather(*(socket.close() for socket in self._opened))
+        await asyncio.gather(*(device.socket.close() for device in self._opened))
+        for device in self._opened:
+            device.hung_up()
 
     async def device(self, uid: int, *, ttl_s: float = 3_600, device_id: str | None = None) -> Device:
         """A connection of a user who was welcomed."""
@@ -182,9 +203,15 @@ class House:
         sent = dict(headers or {})
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
+        asked = None
+        if self._witness is not None and token is not None and isinstance(body, bytes):
+            asked = self._witness.posts(token, path.removeprefix("/v1/"), body)
         async with asyncio.timeout(DEADLINE_S), self.client.post(self.url + path, data=body, headers=sent) as response:
             assert response.content_type == "application/json"
-            found = json.loads(await response.read())
+            said = await response.read()
+            if self._witness is not None and asked is not None:
+                self._witness.posted(asked, response.status, said)
+            found = json.loads(said)
             error = found.get("error") if response.status >= 400 else None
             return Answer(None if error else found, error, response.status)
 
@@ -228,9 +255,11 @@ async def open_house(
     bus: Bus | None = None,
     clock: Clock | None = None,
     demo: bytes | None = None,
+    witness: Witness | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """A house over a store in memory; without rate limits, unless `settings` say otherwise."""
+    """A house over a store in memory; without rate limits, unless `settings` say otherwise. `witness`: writes down
+    what is said through its doors, and looks into its store when everybody has hung up."""
     clock = clock or Clock()
     chosen = Settings(**{"store": "memory", "port": 0, "requests_per_s": 0, "demo": demo is not None, **settings})
     node = Node(chosen, store=store or MemoryStore(), bus=bus or LocalBus(), tokens=Tokens(SECRET), clock_ms=clock)
@@ -239,11 +268,13 @@ async def open_house(
         listener = await open_door(node, demo=demo)
         try:
             async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
-                house = House(node, listener, clock, client)
+                house = House(node, listener, clock, client, witness)
                 try:
                     yield house
                 finally:
                     await house.leave()
+            if witness is not None:
+                await witness.looks_into(node.store)
         finally:
             await listener.close()
     finally:

@@ -1,5 +1,6 @@
 """The HTTP door: the same operations, what operators ask, and pages of other origins."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from sixin.core.wire.bodies import OPERATIONS
 from sixin.server.app import make_store
 from sixin.server.config import Settings, SettingsRefused
 from sixin.server.store.memory import MemoryStore
-from tests.server.house import House, open_house
+from tests.server.house import DEADLINE_S, House, Json, open_house, until
 
 ANN, BOB = 1001, 1002
 TEXT = {"type": "text", "text": "你好"}
@@ -181,3 +182,57 @@ async def test_a_node_that_cannot_write_is_not_ready_until_it_can() -> None:
         store.is_full = False
         assert (await house.ask("http", ANN, "send", said)).status == 200
         assert await house.get("/readyz") == (200, b'{"status":"ready"}')
+
+
+UNREADABLE = [
+    b"POST /v1/unread HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+    b"POST /v1/unread HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+    b"POST /v1/unread HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+    b"POST /v1/unread HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+    b"FLY\x00 / HTTP/1.1\r\n\r\n",
+]
+
+
+async def raw(house: House, sent: bytes) -> tuple[int, Json]:
+    """What raw bytes are answered with."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.listener.port)
+    writer.write(sent)
+    async with asyncio.timeout(DEADLINE_S):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert b"Content-Type: application/json" in head
+    error: Json = json.loads(body)["error"]
+    return int(head.split(b" ")[1]), error
+
+
+@pytest.mark.parametrize("sent", UNREADABLE)
+async def test_what_is_no_http_is_refused_in_our_words_and_writes_no_log(
+    house: House, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, error = await raw(house, sent)
+    assert (status, error["code"]) == (400, "bad_request")
+    assert error["message"]
+    assert caplog.records == []
+
+
+async def test_nothing_but_a_continue_can_be_expected(house: House) -> None:
+    sent = b"POST /v1/unread HTTP/1.1\r\nHost: a\r\nExpect: wonders\r\nConnection: close\r\n\r\n"
+    status, error = await raw(house, sent)
+    assert (status, error["code"]) == (417, "bad_request")
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body_is_no_failure_of_ours(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", house.listener.port)
+    head = (
+        f"POST /v1/unread HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {house.token(1)}\r\nContent-Length: 50\r\n\r\n"
+    )
+    writer.write(head.encode() + b"{")
+    await writer.drain()
+    await until(lambda: house.listener.connections > 0)
+    await house.done("http", 1, "unread")  # by now the door waits for the rest
+    writer.transport.abort()
+    await until(lambda: house.listener.connections <= 1)  # the other one is kept alive
+    await asyncio.sleep(0.02)
+    assert [record.getMessage() for record in caplog.records] == []

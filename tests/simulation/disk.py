@@ -51,6 +51,7 @@ class Disk:
         self.lock = Lock()
         self.owner: Process | None = None
         self.failed_syncs = 0
+        self._refusing = 0
 
     def write(self, changes: Changes) -> None:
         """Make it durable and visible."""
@@ -61,9 +62,19 @@ class Disk:
         if isinstance(self.rows, SqliteRows):
             self.rows.reopen()
 
+    async def refuse_for(self, seconds: float) -> None:
+        """Answer nobody for a while, as a database does that is being moved."""
+        self._refusing += 1
+        await asyncio.sleep(seconds)
+        self._refusing -= 1
+
     def maybe(self, probability: float) -> bool:
         """Whether a fault happens now."""
         return self.chance.random() < probability
+
+    def fails(self, probability: float) -> bool:
+        """Whether it does not do what it is asked now."""
+        return self.maybe(probability) or self._refusing > 0
 
 
 class SimulatedStore(Store):
@@ -107,7 +118,7 @@ class SimulatedStore(Store):
         await sleep_at_most(disk.chance, disk.faults.slow_s)
         if disk.maybe(disk.faults.stall):
             await asyncio.sleep(45)
-        if disk.maybe(fails):
+        if disk.fails(fails):
             raise errors.Unavailable("The disk does not answer.")
 
     async def _read(self) -> MemoryStore:
@@ -257,14 +268,14 @@ class SimulatedTransaction(Transaction):
     async def load(self, keys: Keys) -> Loaded:
         """The rows that exist."""
         await sleep_at_most(self._disk.chance, self._disk.faults.slow_s)
-        if self._disk.maybe(self._disk.faults.read_fails):
+        if self._disk.fails(self._disk.faults.read_fails):
             raise errors.Unavailable("The disk does not answer.")
         return self._disk.rows.load(keys)
 
     async def commit(self, changes: Changes) -> None:
         """Write, then sync."""
         disk = self._disk
-        if disk.maybe(disk.faults.fails_before):
+        if disk.fails(disk.faults.fails_before):
             raise errors.Unavailable("The disk is full.")
         if self._shared and disk.maybe(disk.faults.collides):
             raise Collided

@@ -13,9 +13,14 @@ LIFE_S = 40 * 366 * 86_400
 class Logins:
     """Issues tokens. After a revocation the next ones are new, and the ones before it are dead."""
 
-    def __init__(self, tokens: Tokens, now_s: Callable[[], int]) -> None:
+    def __init__(
+        self, tokens: Tokens, now_s: Callable[[], int], life_s: float, issued: Callable[[int, str], None]
+    ) -> None:
+        """`life_s`: of each token; 0: they outlast the run. `issued`: told of each new login."""
         self._tokens = tokens
         self._now_s = now_s
+        self._life_s = life_s or LIFE_S
+        self._tell = issued
         self._logins: dict[str, Login] = {}
         self._issued: dict[tuple[int, str], tuple[str, int]] = {}
         self._from_s: dict[int, int] = {}
@@ -25,13 +30,14 @@ class Logins:
     def token(self, uid: int, device: str) -> str:
         """The token that a device gets now: the same again, while it is believed."""
         token, at_s = self._issued.get((uid, device), ("", -1))
-        if at_s < self._from_s.get(uid, 0):
-            now_s = self._now_s()
-            token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=LIFE_S, device_id=device)
+        now_s = self._now_s()
+        if at_s < self._from_s.get(uid, 0) or now_s >= at_s + self._life_s:
+            token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=self._life_s, device_id=device)
             self._issued[uid, device] = (token, now_s)
             issued_s = self._issued_s.setdefault(uid, [])
             issued_s.append(now_s)
             self._logins[token] = Login(uid, device, f"login {len(issued_s)}")
+            self._tell(uid, f"login {len(issued_s)}")
         return token
 
     def name_of(self, token: str) -> str:

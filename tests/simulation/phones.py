@@ -15,6 +15,7 @@ from sixin.client.sync import Sizes
 from sixin.client.transport import Channel, LinkLost
 from sixin.core.errors import SixinError
 from sixin.trial.copies import device_copy
+from sixin.trial.errands import session_id_of
 from sixin.trial.people import Person
 from sixin.trial.recorder import Recorder
 from sixin.trial.tap import Tap
@@ -235,6 +236,16 @@ class Phone:
             await self._inside(act(client), timeout_s=40)
         except (SixinError, Offline, OutboxFull, Closed, LinkLost):
             return
+
+    async def glance(self, chance: Random) -> None:
+        """Its owner opens a chat for a moment, whatever the app is doing."""
+        session_id = session_id_of(self.person.uid, chance.choice(self.person.peers))
+
+        async def looking(client: Client) -> None:
+            async with client.open_chat(session_id):
+                await asyncio.sleep(chance.random() * 0.05)
+
+        await self.use(looking)
 
     def queued(self, session_id: str, content: bytes) -> None:
         """The app said that it keeps a message until it is delivered."""

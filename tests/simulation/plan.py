@@ -5,24 +5,12 @@ from random import Random
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from sixin.trial.errands import OPERATIONS
+from tests.simulation.actions import Action, Crowd, Kind
+from tests.simulation.hardships import Hardships, choose_hardships, with_hardships
 from tests.simulation.limits import Limits, choose
-
-Kind = Literal["do", "connect", "drop", "sleep", "reboot", "year", "revoke", "crash", "crash_soon", "stop", "clock"]
-
-
-class Action(Struct, frozen=True):
-    """One thing that happens at a time, in virtual seconds."""
-
-    at_s: float
-    kind: Kind
-    who: int
-    """Which device, or which node."""
-    op: str = ""
-    luck: int = 0
-    """Seeds every choice that is left."""
-    amount: float = 0.0
 
 
 class Faults(Struct, frozen=True):
@@ -57,6 +45,7 @@ class Plan(Struct, frozen=True):
     limits: Limits
     """Those that are small."""
     actions: list[Action]
+    hardships: Hardships = Hardships()
 
     @property
     def devices(self) -> int:
@@ -90,7 +79,15 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
         actions=[],
     )
     plan.actions.extend(_actions(chance, plan, operations, level))
-    return plan
+    return plan if quiet else _harder(plan)
+
+
+def _harder(plan: Plan) -> Plan:
+    hardships = choose_hardships(plan.seed)
+    if hardships == Hardships():
+        return plan
+    crowd = Crowd(plan.users * plan.raw_devices, plan.users * plan.sdk_devices)
+    return replace(plan, hardships=hardships, actions=with_hardships(plan.seed, hardships, crowd, plan.actions))
 
 
 def _actions(chance: Random, plan: Plan, operations: int, level: float) -> Iterator[Action]:

@@ -6,7 +6,8 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from random import Random
 
-from sixin.core.commands import RevokeTokens
+from sixin.core.commands import PutProfile, RevokeTokens
+from sixin.core.contact import Profile
 from sixin.core.ids import Uid
 from sixin.core.limits import REVOCATIONS_POLL_S, STORE_TIMEOUT_S
 from sixin.server.app import Node
@@ -61,6 +62,7 @@ class Servers:
         wrap: Callable[[Store], Store],
         sabotage: Sabotage,
         limits: Limits,
+        life_s: float,
     ) -> None:
         self.loop = loop
         self.chance = chance
@@ -68,7 +70,8 @@ class Servers:
         self.wire = wire
         self.recorder = recorder
         self.settings = settings
-        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000)
+        self._life_s = life_s
+        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000, life_s, self._issued)
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
@@ -163,6 +166,24 @@ class Servers:
         for login in self.logins.revoked(uid, answer.tokens_from_s):
             bound_s = ALONE_BOUND_S if len(self.servers) == 1 else SHARED_BOUND_S
             self.loop.call_later(bound_s, self.recorder.cut_off, uid, login, context=Context())
+
+    async def register(self, uid: int) -> None:
+        """The application makes a user known, and asks until it is told that he is. In the end he is."""
+        while True:
+            server = self.any_ready()
+            if server is not None and server.node is not None:
+                command = PutProfile(Profile(Uid(uid)))
+                change = inside(server.process, self.loop.create_task, server.node.writer.change(command))
+                await asyncio.wait({change}, timeout=60)
+                if change.done() and change.exception() is None:
+                    return
+            await asyncio.sleep(1.0)
+
+    def _issued(self, uid: int, login: str) -> None:
+        if self._life_s:
+            # Every node can tell by itself when a token ends.
+            ends_s = self._life_s + ALONE_BOUND_S
+            self.loop.call_later(ends_s, self.recorder.cut_off, uid, login, context=Context())
 
     def any_ready(self) -> Server | None:
         """A node that a load balancer would choose."""

@@ -5,7 +5,8 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from tests.simulation.plan import Action, Faults, Plan
+from tests.simulation.actions import Action
+from tests.simulation.plan import Faults, Plan
 
 RUNS_MAX = 600
 """Runs a shrinking may take: some minutes."""
@@ -48,7 +49,7 @@ def shrink(plan: Plan, fails: Callable[[Plan], bool], *, runs_max: int = RUNS_MA
 
 
 def _with_less(plan: Plan, search: Shrinking) -> Plan:
-    """Without the faults, the shuffling, the second node and the cache, where it fails without them too."""
+    """Without the faults, the hardships, the shuffling, the second node and the cache, where it fails without them."""
     faults = plan.faults
     simpler = [
         replace(plan, faults=Faults(0, 0, 0)),
@@ -60,6 +61,8 @@ def _with_less(plan: Plan, search: Shrinking) -> Plan:
             replace(plan, limits={name: plan.limits[name] for name in plan.limits if name != one})
             for one in plan.limits
         ),
+        replace(plan, hardships=replace(plan.hardships, life_s=0.0)),
+        replace(plan, hardships=replace(plan.hardships, registered=False)),
         replace(plan, shuffled=False),
         replace(plan, nodes=1),
         replace(plan, engine="memory"),

@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from sixin.verify.checker import check
+from sixin.verify.history import CutOff
+from tests.simulation.hardships import Hardships
 from tests.simulation.loop import Process
 from tests.simulation.mutated_rules import MUTATIONS
 from tests.simulation.mutations import plan_for
@@ -59,6 +61,19 @@ def test_the_weather_is_as_bad_as_it_says() -> None:
             notices += kind == "Told"
     assert marks >= {"node_crashed", "node_started", "node_stopped", "device_crashed", "device_slept", "clock_moved"}
     assert min(silent, refused, notices) > 50
+
+
+def test_times_are_as_hard_as_they_say() -> None:
+    """Over some seeds every hardship has come, and a run with them is made of the same plan as one without."""
+    plans = [make_plan(seed, 60) for seed in range(120)]
+    hard = [plan for plan in plans if plan.hardships != Hardships()]
+    assert len(hard) > 30
+    kinds = {action.kind for plan in hard for action in plan.actions}
+    assert kinds >= {"glance", "outage", "register"}
+    assert not any(action.kind == "glance" for plan in plans if plan not in hard for action in plan.actions)
+    expiring = next(plan for plan in hard if plan.hardships.life_s and plan.raw_devices)
+    ended = [event for event in run(expiring).history.events if isinstance(event, CutOff)]
+    assert len({event.token for event in ended}) > 1
 
 
 @pytest.mark.timeout(180)  # five seconds on a quiet core: more than a hundred runs, one after the other

@@ -16,15 +16,16 @@ from sixin.trial.errands import errand, session_id_of
 from sixin.trial.people import Person
 from sixin.trial.recorder import Recorder
 from sixin.verify.history import History, lines_of
+from tests.ends import stored_of
+from tests.simulation.actions import Action
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
-from tests.simulation.ends import take_end
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
 from tests.simulation.people import RawDevice
 from tests.simulation.phones import Phone
-from tests.simulation.plan import Action, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.rows import SqliteRows
 from tests.simulation.servers import Sabotage, Servers
 
@@ -127,6 +128,7 @@ class World:
             wrap=wrap,
             sabotage=sabotage,
             limits=plan.limits,
+            life_s=plan.hardships.life_s,
         )
         uids = [plan.first_uid + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
@@ -144,6 +146,9 @@ class World:
     async def live(self) -> None:
         """From the first action to the last, and until everybody has settled."""
         await self.servers.start_all()
+        if self.plan.hardships.registered:
+            for person in self.people[1:]:
+                await self.servers.register(person.uid)
         async with asyncio.TaskGroup() as doing:
             for action in self.plan.actions:
                 await asyncio.sleep(max(0.0, action.at_s - self._loop.time()))
@@ -151,7 +156,7 @@ class World:
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke"):
+        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register"):
             await self._befall(action)
             return
         who = action.who % (len(self.raw) + len(self.phones))
@@ -177,6 +182,8 @@ class World:
             await use(Random(action.luck), phone, action.op)
         elif action.kind == "sleep":
             await phone.sleep(action.amount)
+        elif action.kind == "glance":
+            await phone.glance(Random(action.luck))
         elif action.kind == "reboot":
             await phone.reboot(power_lost=bool(action.amount))
         else:
@@ -192,6 +199,10 @@ class World:
             await self.servers.stop(server)
         elif action.kind == "revoke":
             await self.servers.revoke(self.people[action.who % len(self.people)].uid)
+        elif action.kind == "register":
+            await self.servers.register(self.people[0].uid)
+        elif action.kind == "outage":
+            await self.disk.refuse_for(action.amount)
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000
@@ -210,7 +221,7 @@ class World:
         for device in self.raw:
             await device.connect()
             asked = errand(Random(f"last {device.name}"), device.known, "send", self.plan.page)
-            if asked is not None:
+            if asked is not None and self.plan.hardships.last_word:
                 await device.ask(*asked)
         # One after the other, and again: what one still had to say is news for the others.
         for _ in range(2):
@@ -222,8 +233,8 @@ class World:
     async def take_end(self) -> None:
         """Write down what the server holds."""
         uids = [person.uid for person in self.people]
-        sessions = sorted({session_id_of(person.uid, peer) for person in self.people for peer in person.peers})
-        await take_end(self.recorder.history, self.disk.rows, uids, sessions)
+        sessions = {session_id_of(person.uid, peer) for person in self.people for peer in person.peers}
+        self.recorder.history.ends += await stored_of(self.disk.rows, uids, sessions)
 
 
 def _clear(faults: Any) -> None:
@@ -236,6 +247,7 @@ def _settings(plan: Plan) -> Settings:
     return Settings(
         secret="s" * 32,
         cache=plan.cache,
+        users="registered" if plan.hardships.registered else "any",
         requests_per_s=20 if plan.throttled else 0,
         requests_burst=40,
     )

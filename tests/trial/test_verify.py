@@ -150,7 +150,7 @@ async def test_tokens_may_be_brought_along(server: Target, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        (["http://127.0.0.1:1", "--secret", "s" * 40], "does not answer as a Sixin server would"),
+        (["http://127.0.0.1:1", "--secret", "s" * 40], "http://127.0.0.1:1 cannot be reached"),
         (["ftp://127.0.0.1", "--secret", "s" * 40], "is not the address of a server"),
         (["http://127.0.0.1:1"], "Tokens for the users"),
         (["http://127.0.0.1:1", "--secret", "s" * 40, "--users", "1"], "--users is 2 to 50"),

@@ -1,6 +1,6 @@
 """What the server holds at the end, as far as its users can see it: by pulling everything."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -69,19 +69,26 @@ async def _contacts(device: RawDevice) -> StoredContacts:
 
 
 async def _hidden(device: RawDevice, session_id: str, newest: int) -> list[tuple[str, str, int]]:
-    """What a user hid in a session, with the version of each. A page does not tell those, so they are closed in on."""
-    found: list[tuple[str, str, int]] = []
-    spans = [(0, newest, await _hidden_above(device, session_id, 0), set[str]())]
+    versions = await versions_of_hidden(lambda version_id: _hidden_above(device, session_id, version_id), newest)
+    return [(session_id, msg_id, version_id) for msg_id, version_id in versions]
+
+
+async def versions_of_hidden(above: Callable[[int], Awaitable[set[str]]], newest: int) -> list[tuple[str, int]]:
+    """What a user hid in a session, with the version of each. A page does not tell those, so they are closed in on.
+
+    `above`: everything he hid there after a version."""
+    found: list[tuple[str, int]] = []
+    spans = [(0, newest, await above(0), set[str]())]
     while spans:
         low, high, above_low, above_high = spans.pop()
         if above_low == above_high:
             continue
         if high - low == 1:
-            found += [(session_id, msg_id, high) for msg_id in above_low - above_high]
+            found += [(msg_id, high) for msg_id in sorted(above_low - above_high)]
             continue
         middle = (low + high) // 2
-        above = await _hidden_above(device, session_id, middle)
-        spans += [(low, middle, above_low, above), (middle, high, above, above_high)]
+        above_middle = await above(middle)
+        spans += [(low, middle, above_low, above_middle), (middle, high, above_middle, above_high)]
     return found
 
 

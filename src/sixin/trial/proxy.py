@@ -37,18 +37,19 @@ class Address(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Address":
-        """From what `sixin serve` prints. Raises `ValueError`."""
+        """From what a client would be given. Raises `ValueError`."""
         parts = urlsplit(url)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.query
-            or parts.fragment
-            or "@" in parts.netloc
-        ):
+        scheme = {"http": "http", "ws": "http", "https": "https", "wss": "https"}.get(parts.scheme)
+        if scheme is None or not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
             raise ValueError(f"{url!r} is not the address of a server, such as https://chat.example.org.")
-        tls = parts.scheme == "https"
-        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, parts.path.rstrip("/"))
+        tls = scheme == "https"
+        path = parts.path.rstrip("/").removesuffix("/v1/ws")
+        return cls(parts.hostname, parts.port or (443 if tls else 80), tls, path)
+
+    @property
+    def url(self) -> str:
+        """For HTTP, without a slash at its end."""
+        return f"{'https' if self.tls else 'http'}://{self.host_header.decode()}{self.path}"
 
     @property
     def host_header(self) -> bytes:

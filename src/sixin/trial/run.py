@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +14,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
-from sixin.core.limits import REQUEST_TIMEOUT_S, REVOCATIONS_POLL_S
+from sixin.core.limits import CONNECT_TIMEOUT_S, REQUEST_TIMEOUT_S, REVOCATIONS_POLL_S
 from sixin.trial.app_errands import use
 from sixin.trial.apps import App
 from sixin.trial.ends import CouldNotRun, ask, clear_away, take_end
@@ -61,10 +62,28 @@ async def run(url: str, users: Users, wanted: Wanted, say: Say) -> Report:
     # One connection for each request: an HTTP request that is cut takes nobody else's with it.
     connector = aiohttp.TCPConnector(force_close=True)
     async with proxy, aiohttp.ClientSession(timeout=timeout, connector=connector) as http:
-        trial = Trial(url.rstrip("/"), proxy, users, wanted, recorder, http)
+        await _reached(target)
+        trial = Trial(target.url, proxy, users, wanted, recorder, http)
         with tempfile.TemporaryDirectory(prefix="sixin-verify-") as folder:
             async with trial.opened(Path(folder)):
                 return await trial.hold(weather, say)
+
+
+async def _reached(target: Address) -> None:
+    """Connect once, around the bad links. Raises `CouldNotRun` with what is in the way: a link that the weather broke
+    and a certificate that nobody signed look alike from behind the proxy."""
+    tls = ssl.create_default_context() if target.tls else None
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(target.host, target.port, ssl=tls)
+        writer.close()
+    except ssl.SSLCertVerificationError as error:
+        raise CouldNotRun(
+            f"The certificate of {target.url} is not to be trusted: {error.verify_message}. "
+            "SSL_CERT_FILE names the authority of one that you signed yourself."
+        ) from None
+    except (OSError, TimeoutError) as error:
+        raise CouldNotRun(f"{target.url} cannot be reached: {error or type(error).__name__}.") from None
 
 
 class Trial:

@@ -55,6 +55,12 @@ TELL_TO_UPGRADE: Final = refusal(
     ("Upgrade", "websocket"),
 )
 
+UNREADABLE: Final = refusal(HTTPStatus.BAD_REQUEST, "bad_request", "this is no request that can be read as HTTP/1.1")
+UNEXPECTED: Final = refusal(
+    HTTPStatus.EXPECTATION_FAILED, "bad_request", "nothing but 100-continue can be expected here"
+)
+FAILED: Final = refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "internal error")
+
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
@@ -234,7 +240,7 @@ class Listener:
             return self._upgrade(request)
         except Exception:
             log.exception("an upgrade could not be decided")
-            return refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "internal error")
+            return FAILED
 
     def give_to_websocket(
         self, transport: asyncio.Transport, request: UpgradeRequest, handler: SocketHandler, rest: bytes
@@ -357,9 +363,12 @@ class HttpServer(web.Server):
 
         async def outside_websocket(request: web.BaseRequest) -> web.StreamResponse:
             if request.path != WEBSOCKET_PATH:
-                return await handler(request)
+                try:
+                    return await handler(request)
+                except web.HTTPExpectationFailed:  # before the application is asked, and so past its errors
+                    return _response_of(UNEXPECTED)
             if request.method != "GET" or "Upgrade" not in request.headers:
-                return _tell_to_upgrade()
+                return _response_of(TELL_TO_UPGRADE)
             listener.take_from_http(request)
             return web.Response()  # goes nowhere: aiohttp has no connection any more
 
@@ -387,6 +396,10 @@ class HttpServer(web.Server):
         """Connections whose request is being read or answered."""
         self._listener = listener
 
+    def __call__(self) -> web.RequestHandler:
+        """One connection more."""
+        return HttpRequests(self, loop=self._loop, **self._kwargs)
+
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         self.connections_open += 1
         super().connection_made(handler, transport)
@@ -398,12 +411,31 @@ class HttpServer(web.Server):
         self._listener.note_answered()
 
 
-def _tell_to_upgrade() -> web.Response:
+class HttpRequests(web.RequestHandler):
+    """The requests of one connection. What aiohttp refuses before anybody is asked, it refuses in our words."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to what could not be read, or failed outside of the application; the connection ends with it."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("a part of another answer has left already")
+        if status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            # Not logged: strangers would write our log.
+            return _response_of(UNREADABLE)
+        # Whoever hangs up in the middle of his body is no failure of ours.
+        if not isinstance(exc, ConnectionError):
+            log.error("http_request_failed", exc_info=exc, extra={"path": request.path[:128]})
+        return _response_of(FAILED)
+
+
+def _response_of(refused: Refused) -> web.Response:
     response = web.Response(
-        status=TELL_TO_UPGRADE.status,
-        body=TELL_TO_UPGRADE.body,
-        headers=dict(TELL_TO_UPGRADE.headers),
-        content_type="application/json",
+        status=refused.status, body=refused.body, headers=dict(refused.headers), content_type="application/json"
     )
     response.force_close()
     return response

@@ -1,0 +1,86 @@
+"""Hardships: what plain chance brings together too seldom, brought together on purpose.
+
+Drawn by luck of their own, so that the rest of a plan is the same with them and without them.
+"""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from msgspec import Struct
+
+from tests.simulation.actions import Action, Crowd
+
+GLANCES: Final = 8
+"""How often somebody opens a chat in the second in which his phone wakes."""
+
+
+class Hardships(Struct, frozen=True):
+    """Which of them a run has."""
+
+    away: bool = False
+    """Phones sleep while the others say much and take older things back; their owners look at once when they wake."""
+    outages: bool = False
+    """The database refuses everything for a while: also when a phone has just woken."""
+    life_s: float = 0.0
+    """Tokens end after so long, in the middle of whatever is going on; 0: they outlast the run."""
+    registered: bool = False
+    """Only registered users may talk, and one is registered late."""
+    last_word: bool = True
+    """Everybody says something at the end. What he says reminds a device that has forgotten to ask."""
+
+
+def choose_hardships(seed: int) -> Hardships:
+    """Those of a seed: in half of them none."""
+    chance = Random(f"hardships {seed}")
+    if chance.random() < 0.5:
+        return Hardships()
+    life_s = chance.choice([5.0, 20.0, 100.0]) if chance.random() < 0.25 else 0.0
+    return Hardships(
+        away=chance.random() < 0.8,
+        outages=chance.random() < 0.4,
+        life_s=life_s,
+        last_word=chance.random() < 0.3,
+        registered=chance.random() < 0.2,
+    )
+
+
+def with_hardships(seed: int, hardships: Hardships, crowd: Crowd, actions: list[Action]) -> list[Action]:
+    """The actions of a run, and these between them."""
+    chance = Random(f"hard times {seed}")
+    if hardships.life_s:
+        # A node whose clock is wrong refuses good tokens for ever, and nobody lives through a year on a connection.
+        actions = [action for action in actions if action.kind not in ("clock", "year")]
+    begins_s, ends_s = actions[0].at_s, actions[-1].at_s
+    moments = [chance.uniform(begins_s, ends_s) for _ in range(chance.randint(0, 2))]
+    added: list[Action] = []
+    if hardships.away and crowd.phones:
+        for moment_s in [*moments, ends_s]:
+            added += _away(chance, crowd, moment_s, outage=hardships.outages)
+    if hardships.outages:
+        added += [Action(moment_s, "outage", 0, amount=chance.choice([0.1, 1.0, 10.0])) for moment_s in moments]
+    if hardships.registered:
+        added.append(Action(chance.uniform(begins_s, ends_s), "register", 0))
+    return sorted([*actions, *added], key=lambda action: action.at_s)
+
+
+def _away(chance: Random, crowd: Crowd, at_s: float, *, outage: bool) -> Iterator[Action]:
+    phone = crowd.raw + chance.randrange(crowd.phones)
+    others = [device for device in range(crowd.raw + crowd.phones) if device != phone]
+    at_s += 0.01
+    pace_s = chance.choice([0.02, 0.3])
+    talk = ["send"] * chance.choice([2, 10, 30]) + chance.choices(
+        ["recall", "delete_all", "send", "delete_me", "read"], k=chance.randint(1, 6)
+    )
+    if chance.random() < 0.5:
+        chance.shuffle(talk)
+    wakes_s = at_s + pace_s * (len(talk) + 1)
+    yield Action(at_s, "sleep", phone, amount=wakes_s - at_s)
+    for nth, op in enumerate(talk, 1):
+        yield Action(at_s + nth * pace_s, "do", chance.choice(others), op, chance.getrandbits(32))
+    if outage:
+        yield Action(wakes_s + chance.random() * 0.3, "outage", 0, amount=chance.choice([0.05, 0.2, 1.0]))
+    if chance.random() < 0.3:
+        yield Action(wakes_s + chance.random() * 0.3, "drop", phone)
+    for _ in range(GLANCES):
+        yield Action(wakes_s + chance.random(), "glance", phone, luck=chance.getrandbits(32))
