@@ -12,7 +12,7 @@ from sixin.core.contact import UserHead
 from sixin.core.ids import SessionId, Uid, pair_session_id
 from sixin.core.limits import POSTGRES_IDLE_IN_TRANSACTION_S
 from sixin.core.rows import Changes, Keys
-from sixin.server.store import postgres_link
+from sixin.server.store import postgres_reads
 from tests.conformance.scene import send_of
 from tests.postgres.cut import Cable
 from tests.postgres.nodes import DEADLINE_S, Node, all_messages, nodes_on, session_of
@@ -165,7 +165,7 @@ async def test_a_read_only_database_is_read_and_refuses_writes_until_it_is_writa
 
 async def test_reads_are_refused_when_too_many_wait(empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with nodes_on(empty_postgres_url, 1) as (node,):
-        monkeypatch.setattr(postgres_link, "READS_WAITING_MAX", 20)
+        monkeypatch.setattr(postgres_reads, "READS_WAITING_MAX", 20)
         answers = await asyncio.gather(*(node.store.user(ANN) for _ in range(50)), return_exceptions=True)
 
         assert sum(isinstance(answer, errors.Unavailable) for answer in answers) == 30

@@ -61,7 +61,8 @@ def statements() -> list[str]:
     folder = resources.files("sixin.server.store.sql") / "postgres"
     files = [folder / "statements.sql", *(folder / "migrations").iterdir()]
     texts = [re.sub(r"--[^\n]*", "", file.read_text("utf-8")) for file in files]
-    return [part.strip() for text in texts for part in text.split(";") if TABLE.search(part)]
+    # A loop over what one statement finds begins another one.
+    return [part.strip() for text in texts for part in re.split(r";|\bLOOP\b", text) if TABLE.search(part)]
 
 
 ON_EVERY_SHARD = "tokens_from_s > 0"

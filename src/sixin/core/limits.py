@@ -88,6 +88,12 @@ write the same, one batch in 65 is begun twice."""
 POSTGRES_READERS_MAX: Final = 8
 """Connections of one node that read, beside the one that writes. Four kept two cores of PostgreSQL busy."""
 
+POSTGRES_READ_BATCHES_MAX: Final = 4
+"""Batches of reads that one node has under way at once. With more of them fewer reads share one."""
+
+POSTGRES_READ_ROWS_MAX: Final = 2_048
+"""Rows that one batch of reads may bring: of the largest messages 32 MiB, of usual ones what forty devices ask for."""
+
 POSTGRES_OPEN_WAIT_S: Final = 15.0
 """How long a starting node waits for a PostgreSQL that is starting too."""
 

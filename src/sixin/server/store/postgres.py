@@ -1,8 +1,8 @@
 """PostgreSQL as a store: several nodes write at once, each batch in one transaction.
 
 A batch takes one round trip where what the writer remembers still holds, and four where nodes write the same: BEGIN,
-lock and load, write, COMMIT. What the locks promise is written down in docs/decisions/postgres-locking.md; the SQL
-stands in sql/postgres/.
+lock and load, write, COMMIT. Reads share theirs (postgres_reads.py). What the locks promise is written down in
+docs/decisions/postgres-locking.md; the SQL stands in sql/postgres/.
 """
 
 import logging
@@ -27,15 +27,14 @@ from sixin.core.timeline import (
 )
 from sixin.server.store.base import Heads, SharedStore, Transaction
 from sixin.server.store.postgres_link import Connection, Link, translated
+from sixin.server.store.postgres_reads import CONTACT, PULL_CONTACTS, PULL_NEW, PULL_OLD, USER, Reads
 from sixin.server.store.postgres_rows import (
-    contacts_from,
     load_arguments,
     loaded_from,
     messages_from,
     relied_arguments,
     session_from,
     session_key,
-    user_from,
     write_arguments,
 )
 from sixin.server.store.postgres_schema import migrate
@@ -53,6 +52,7 @@ class PostgresStore(SharedStore):
         """`url`: `postgresql://user:password@host:port/database`, several hosts separated by commas, and
         parameters as libpq knows them, such as `?sslmode=verify-full&sslrootcert=…`."""
         self._link = Link(url, open_wait_s=open_wait_s)
+        self._reads = Reads(self._link)
 
     async def open(self) -> None:
         """Connect and bring the schema to this version; of nodes that start together, one after the other."""
@@ -67,7 +67,8 @@ class PostgresStore(SharedStore):
             raise
 
     async def close(self) -> None:
-        """Close the pool."""
+        """End the reads, and close the pool."""
+        await self._reads.close()
         await self._link.close()
 
     @asynccontextmanager
@@ -89,14 +90,11 @@ class PostgresStore(SharedStore):
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""
-        row = await self._row("contact", owner, session_id)
-        contacts = contacts_from(row["page"], row["shown"])
-        return contacts[0] if contacts else None
+        return await self._reads.ask(CONTACT, (owner, session_id))
 
     async def user(self, uid: Uid) -> UserHead:
         """A user's head."""
-        rows = await self._rows("user", uid)
-        return user_from(rows[0]) if rows else UserHead(uid)
+        return await self._reads.ask(USER, uid)
 
     async def revocations(self) -> list[tuple[Uid, int]]:
         """Whose tokens were revoked."""
@@ -112,29 +110,27 @@ class PostgresStore(SharedStore):
     ) -> MessagePage:
         """Visible messages by version."""
         up_to = INT64_MAX if born_up_to is None else born_up_to
-        row = await self._row("pull_new", owner, *session_key(session_id), after_version, up_to, limit + 1)
-        return page_after(messages_from(row["page"]), limit=limit, version_id=row["head"] or 0)
+        ask = (owner, *session_key(session_id), after_version, up_to, limit + 1)
+        found = await self._reads.ask(PULL_NEW, ask, rows_max=limit + 1)
+        return page_after(found.rows, limit=limit, version_id=found.head)
 
     async def pull_old(
         self, owner: Uid, session_id: SessionId, *, before_sort_key: int | None, limit: int
     ) -> MessagePage:
         """Visible messages by sort_key."""
-        row = await self._row("pull_old", owner, *session_key(session_id), _before(before_sort_key), limit + 1)
-        return page_before(messages_from(row["page"]), limit=limit, version_id=row["head"] or 0)
+        ask = (owner, *session_key(session_id), _before(before_sort_key), None, limit + 1)
+        found = await self._reads.ask(PULL_OLD, ask, rows_max=limit + 1)
+        return page_before(found.rows, limit=limit, version_id=found.head)
 
     async def pull_contacts(self, owner: Uid, *, after_version: int, limit: int) -> ContactPage:
         """Contacts by version."""
-        row = await self._row("pull_contacts", owner, after_version, limit + 1)
-        return page_of_contacts(
-            contacts_from(row["page"], row["shown"]),
-            limit=limit,
-            version_id=row["head"] or 0,
-            unread_total=row["unread_total"] or 0,
-        )
+        ask = (owner, after_version, limit + 1)
+        found = await self._reads.ask(PULL_CONTACTS, ask, rows_max=limit + 1)
+        return page_of_contacts(found.rows, limit=limit, version_id=found.head, unread_total=found.unread_total)
 
     async def pull_hidden(self, owner: Uid, session_id: SessionId, *, after_version: int, limit: int) -> HiddenPage:
         """Hidden messages by version."""
-        row = await self._row("pull_hidden", owner, session_id, after_version, limit + 1)
+        (row,) = await self._rows("pull_hidden", owner, session_id, after_version, limit + 1)
         found = [(hidden["version_id"], hidden["msg_id"]) for hidden in row["page"] or ()]
         return page_of_hidden(found, limit=limit, version_id=row["head"] or 0)
 
@@ -145,11 +141,6 @@ class PostgresStore(SharedStore):
     async def _rows(self, statement: str, *arguments: Any) -> list[Any]:
         async with self._link.reading() as connection:
             return await connection.fetch(STATEMENTS[statement], *arguments)
-
-    async def _row(self, statement: str, *arguments: Any) -> Any:
-        """The one row of a function; reading it is one statement, so it is one snapshot."""
-        (row,) = await self._rows(statement, *arguments)
-        return row
 
 
 def _before(sort_key: int | None) -> int:

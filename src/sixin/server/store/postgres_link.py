@@ -34,7 +34,7 @@ VERSION_MIN: Final = 15
 
 SETTINGS: Final = {
     "application_name": "sixin",
-    # Every statement walks an index (tests/server/test_postgres_statements.py). A plan that was made while the tables
+    # Every statement walks an index (tests/postgres/test_statements.py). A plan that was made while the tables
     # were empty must not scan them when they are large.
     "enable_seqscan": "off",
     "jit": "off",  # compiling takes longer than any statement here

@@ -20,6 +20,8 @@ Records = Sequence[Record] | None
 
 Arguments = tuple[list[Any] | str, ...]
 
+_CONTACT_COLUMNS = len(Contact.__struct_fields__)
+_SESSION_ID = Contact.__struct_fields__.index("session_id")
 _PREVIEW = Contact.__struct_fields__.index("last_message")
 _LABELS = Contact.__struct_fields__.index("labels")
 """A `sixin.contact_row` has the fields of a `Contact` in their order; where that has a message, it has an id."""
@@ -35,10 +37,12 @@ def messages_from(rows: Records) -> list[Message]:
     return [Message(*row[1:]) for row in rows or ()]
 
 
-def contacts_from(rows: Records, shown: Records) -> list[Contact]:
-    """An array of `sixin.contact_row`, each with the message it shows."""
-    previews = {message.msg_id: message for message in messages_from(shown)}
-    return [_contact_from(row, previews) for row in rows or ()]
+def contact_found(row: Record) -> Contact:
+    """The columns of a contact, and those of the message it shows, but for its id and its session."""
+    preview_msg_id = row[_PREVIEW]
+    if preview_msg_id is None:
+        return _contact_of(row[:_CONTACT_COLUMNS], None)
+    return _contact_of(row[:_CONTACT_COLUMNS], Message(preview_msg_id, row[_SESSION_ID], *row[_CONTACT_COLUMNS:]))
 
 
 def _contact_from(row: Record, shown: Mapping[MsgId, Message]) -> Contact:

@@ -17,13 +17,16 @@ SELECT sixin.commit_batch(
 );
 
 -- contact --
-SELECT page, shown FROM sixin.contact($1, $2);
+SELECT nth, head, unread_total, owner, session_id, peer, version_id, sort_key, last_msg_id, preview_msg_id,
+       last_del_msg_id, last_read_msg_id, peer_read_msg_id, unread, pinned, muted, labels, status, peer_ack,
+       message_version, hidden_version, last_seq_id, shown_sender, shown_seq_id, shown_ordinal, shown_version_id,
+       shown_sort_key, shown_status, shown_content, shown_digest, shown_sent_at_ms, shown_changed_at_ms
+  FROM sixin.contact($1);
 
 -- user --
--- Walks the primary key.
+-- Heads of users, those that exist.
 SELECT u.uid, u.version_id, u.unread_total
-  FROM sixin.users AS u
- WHERE u.uid = $1;
+  FROM unnest(sixin.users_of($1)) AS u;
 
 -- revocations --
 -- Whose tokens were revoked, on every shard: asked at the start of a node and every few seconds. Walks profiles_revoked.
@@ -39,13 +42,21 @@ SELECT s.slot, s.session_id, s.version_id, s.last_ordinal, s.last_msg_id
    AND s.session_id = $2;
 
 -- pull_new --
-SELECT head, page FROM sixin.pull_new($1, $2, $3, $4, $5, $6);
+SELECT nth, head, msg_id, session_id, sender, seq_id, ordinal, version_id, sort_key, status, content, digest, sent_at_ms,
+       changed_at_ms
+  FROM sixin.pull_new($1);
 
 -- pull_old --
-SELECT head, page FROM sixin.pull_old($1, $2, $3, $4, $5);
+SELECT nth, head, msg_id, session_id, sender, seq_id, ordinal, version_id, sort_key, status, content, digest, sent_at_ms,
+       changed_at_ms
+  FROM sixin.pull_old($1);
 
 -- pull_contacts --
-SELECT head, unread_total, page, shown FROM sixin.pull_contacts($1, $2, $3);
+SELECT nth, head, unread_total, owner, session_id, peer, version_id, sort_key, last_msg_id, preview_msg_id,
+       last_del_msg_id, last_read_msg_id, peer_read_msg_id, unread, pinned, muted, labels, status, peer_ack,
+       message_version, hidden_version, last_seq_id, shown_sender, shown_seq_id, shown_ordinal, shown_version_id,
+       shown_sort_key, shown_status, shown_content, shown_digest, shown_sent_at_ms, shown_changed_at_ms
+  FROM sixin.pull_contacts($1);
 
 -- pull_hidden --
 SELECT head, page FROM sixin.pull_hidden($1, $2, $3, $4);

@@ -48,8 +48,10 @@ CREATE TABLE sixin.messages (
     PRIMARY KEY (msg_id, slot)
 );
 
--- The idempotency key, for the life of the message.
-CREATE UNIQUE INDEX messages_by_seq ON sixin.messages (sender, session_id, seq_id, slot);
+-- The idempotency key, for the life of the message. What devices count with grows with time, so with it first new rows
+-- stand near the index's end: by sender, a send would touch another page of the whole index, and write all of it to the
+-- log after each checkpoint (docs/decisions/postgres-locking.md).
+CREATE UNIQUE INDEX messages_by_seq ON sixin.messages (seq_id, sender, session_id, slot);
 
 -- History. It also serves what changed and was not touched since it was born: there the version is the sort key.
 CREATE UNIQUE INDEX messages_by_sort_key ON sixin.messages (session_id, sort_key, slot);
