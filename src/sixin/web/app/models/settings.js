@@ -59,8 +59,12 @@ export class Settings extends EventTarget {
   }
 }
 
-/** Drafts: unsent words, one for each user and session. */
+/** Drafts: unsent words, and the message they answer, one for each user and session. */
 export const drafts = {
+  /** @param {string} me @param {string} session_id */
+  answered: (me, session_id) => kept.get(`reply/${me}/${session_id}`),
+  /** @param {string} me @param {string} session_id @param {string | null} msg_id */
+  answer: (me, session_id, msg_id) => kept.set(`reply/${me}/${session_id}`, msg_id ?? ""),
   /** @param {string} me @param {string} session_id */
   of: (me, session_id) => kept.get(`draft/${me}/${session_id}`) ?? "",
   /** @param {string} me @param {string} session_id @param {string} text */

@@ -77,6 +77,15 @@ export class IndexedDbStore {
     });
   }
 
+  /**
+   * @param {string} msg_id
+   * @returns {Promise<Message | null>}
+   */
+  async message(msg_id) {
+    const transaction = (await this.#database).transaction("messages");
+    return (await done(transaction.objectStore("messages").get(msg_id))) ?? null;
+  }
+
   async clear() {
     const transaction = (await this.#database).transaction(EVERYTHING, "readwrite");
     for (const name of EVERYTHING) transaction.objectStore(name).clear();
