@@ -68,6 +68,7 @@ def _say_everything(server: SixinServer) -> None:
         server.call("1001", "send", {"to": peer, "seq_id": 70_100, "content": SAID[2]})
     server.call("1001", "pin", {"to": "3001", "pinned": True})
     server.call("1001", "mute", {"to": "3001", "muted": True})
+    server.call("1001", "label", {"to": "3001", "labels": ["W" * 32, "旅行", "third"]})
 
 
 class Views:

@@ -36,6 +36,19 @@ def test_what_is_muted_is_counted_in_its_line_and_not_in_the_total(desk: Desk) -
     expect(desk.page).to_have_title("(1) 私信 Sixin")
 
 
+def test_a_label_is_seen_in_the_list_and_found_by_the_search(desk: Desk) -> None:
+    for labels, shown in (("旅行, friends，旅行", ["旅行", "friends"]), ("", [])):
+        _choose(desk, desk.ann, "Labels")
+        dialog = desk.page.get_by_role("dialog")
+        dialog.get_by_label("Labels, with").fill(labels)
+        dialog.get_by_role("button", name="Save").click()
+        expect(desk.ann.contacts.first.locator(".label")).to_have_text(shown)
+        desk.ann.pane.get_by_role("searchbox").fill("旅行")
+        expect(desk.ann.contacts).to_have_count(1 if shown else 0)
+        desk.ann.pane.get_by_role("searchbox").fill("")
+    expect(desk.bob.contacts.first.locator(".label")).to_have_count(0)
+
+
 def test_a_deleted_conversation_comes_back_with_what_is_new(desk: Desk) -> None:
     desk.bob.say("before")
     expect(desk.ann.bubble("before").last).to_be_visible()

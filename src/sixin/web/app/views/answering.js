@@ -31,7 +31,7 @@ export class AnsweringView {
     this.#shown = `${msg_id}/${who}/${line}`;
     this.element.replaceChildren(
       icon("reply"),
-      h("span", { class: "answering-text" }, h("span", { class: "quote-who" }, words().answering(who)), h("span", { class: "quote-line" }, line)),
+      h("span", { class: "answering-text" }, h("span", { class: "quote-who" }, who === words().you ? words().answering_oneself : words().answering(who)), h("span", { class: "quote-line" }, line)),
       iconButton("close", words().answer_none, () => this.#conversation.answer(null)),
     );
   }

@@ -114,9 +114,11 @@ export class ComposerView {
   }
 
   #attach() {
-    const kind = h("select", {}, h("option", { value: "image" }, words().attach_image), h("option", { value: "file" }, words().attach_file));
+    const chosen = () => (name.row.hidden = kind.value === "image");
+    const kind = h("select", { onchange: () => chosen() }, h("option", { value: "image" }, words().attach_image), h("option", { value: "file" }, words().attach_file));
     const url = field(words().attach_url, { type: "url", required: true, maxlength: "1024", pattern: "https://.*" });
     const name = field(words().attach_name, { maxlength: "255" });
+    chosen();
     const kind_row = h("label", { class: "field" }, h("span", {}, words().attach_kind), kind);
     openDialog(words().attach, [kind_row, url.row, name.row], words().send, () => {
       const address = url.input.value.trim();

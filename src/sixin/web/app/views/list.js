@@ -16,6 +16,8 @@ import { openMenu } from "./menu.js";
 
 const ROW_PX = 68;
 const SPARE_ROWS = 6;
+/** More would leave no room for what was said. */
+const LABELS_SHOWN = 2;
 
 export class ListView {
   #account;
@@ -124,7 +126,7 @@ export class ListView {
    * @param {{selected: boolean, draft: string, typing: boolean, active: boolean}} state
    */
   #draw(contact, { selected, draft, typing, active }) {
-    const { session_id, peer, last_message, unread, pinned, muted } = contact;
+    const { session_id, peer, last_message, unread, pinned, muted, labels } = contact;
     const line = typing ? words().typing : draft || (last_message ? preview(last_message, this.#account.uid, nameOf(peer)) : "");
     return h(
       "div",
@@ -149,6 +151,7 @@ export class ListView {
           "span",
           { class: "contact-bottom" },
           h("span", { class: `contact-line ${typing ? "is-typing" : ""}` }, draft && !typing && h("em", {}, `[${words().draft}] `), line),
+          ...labels.slice(0, LABELS_SHOWN).map((label) => h("span", { class: "label" }, label)),
           pinned && icon("pin", words().pinned),
           muted && icon("mute", words().muted),
           unread > 0 && h("span", { class: `badge ${muted ? "is-muted" : ""}`, "aria-label": words().unread(unread) }, unread > 999 ? "999+" : String(unread)),

@@ -16,9 +16,11 @@ import { h } from "./dom.js";
 export function quoted(account, original) {
   if (original === undefined) return { who: "", line: "…" };
   if (original === null) return { who: "", line: words().not_available };
-  const name = nameOf(original.sender);
-  const [line] = preview(original, account.uid, name).trimStart().split("\n");
-  return { who: original.sender === account.uid ? words().you : name, line };
+  const { sender, status } = original;
+  const [line] = preview(original, account.uid, nameOf(sender)).trimStart().split("\n");
+  // A notice of what was taken back says itself who did it.
+  const who = status !== "normal" ? "" : sender === account.uid ? words().you : nameOf(sender);
+  return { who, line };
 }
 
 /**
