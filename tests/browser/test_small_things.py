@@ -36,8 +36,21 @@ def test_what_is_muted_is_counted_in_its_line_and_not_in_the_total(desk: Desk) -
     expect(desk.page).to_have_title("(1) 私信 Sixin")
 
 
+def test_who_signs_out_leaves_no_draft_behind(desk: Desk) -> None:
+    desk.bob.say("what do you think of him?")
+    desk.ann.choose("what do you think of him?", "Reply")
+    desk.ann.input.fill("between us")
+    desk.bob.input.fill("his own")
+    desk.ann.pane.get_by_role("button", name="Sign out").click()
+    expect(desk.page.locator(".door[data-uid='1001']")).to_be_visible()
+    kept = desk.page.evaluate(
+        "Object.entries(localStorage).map(String).filter((entry) => /(draft|reply)[/]/.test(entry))"
+    )
+    assert kept == ["sixin/draft/1002/1001:1002,his own"]
+
+
 def test_a_label_is_seen_in_the_list_and_found_by_the_search(desk: Desk) -> None:
-    for labels, shown in (("旅行, friends，旅行", ["旅行", "friends"]), ("", [])):
+    for labels, shown in (("旅行, friends，旅行", ["旅行", "+1"]), ("", [])):
         _choose(desk, desk.ann, "Labels")
         dialog = desk.page.get_by_role("dialog")
         dialog.get_by_label("Labels, with").fill(labels)

@@ -4,7 +4,7 @@ import { demoUsers } from "./demo.js";
 import { notify, showTotal } from "./badge.js";
 import { Account } from "./models/account.js";
 import { learnName } from "./models/names.js";
-import { Settings, signedIn } from "./models/settings.js";
+import { Settings, drafts, signedIn } from "./models/settings.js";
 import { PaneView } from "./views/pane.js";
 import { transportOf } from "./transport.js";
 import { TopView } from "./views/top.js";
@@ -60,6 +60,7 @@ class App {
     this.#users = this.#users.filter((user) => user.uid !== uid);
     signedIn.keep(this.#users);
     this.draw();
+    drafts.forget(uid);
     await account?.client.forget();
   }
 

@@ -149,7 +149,7 @@ function tail(name, value) {
 const cell = (value, style = "") => h("td", { class: style }, String(value));
 
 /** A field's name may break between its words: eleven of them stand side by side. @param {string} name */
-const wrapped = (name) => name.split("_").flatMap((word, nth) => (nth ? ["_", h("wbr"), word] : [word]));
+const wrapped = (name) => name.split(/(?<!msg)_/).flatMap((word, nth) => (nth ? ["_", h("wbr"), word] : [word]));
 
 /**
  * @param {string[]} head

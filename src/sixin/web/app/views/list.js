@@ -16,8 +16,6 @@ import { openMenu } from "./menu.js";
 
 const ROW_PX = 68;
 const SPARE_ROWS = 6;
-/** More would leave no room for what was said. */
-const LABELS_SHOWN = 2;
 
 export class ListView {
   #account;
@@ -151,7 +149,9 @@ export class ListView {
           "span",
           { class: "contact-bottom" },
           h("span", { class: `contact-line ${typing ? "is-typing" : ""}` }, draft && !typing && h("em", {}, `[${words().draft}] `), line),
-          ...labels.slice(0, LABELS_SHOWN).map((label) => h("span", { class: "label" }, label)),
+          // One, and how many more: what was said is to have room beside it.
+          labels.length > 0 && h("span", { class: "label", title: labels.join(", ") }, labels[0]),
+          labels.length > 1 && h("span", { class: "label", "aria-label": labels.slice(1).join(", "), role: "img" }, `+${labels.length - 1}`),
           pinned && icon("pin", words().pinned),
           muted && icon("mute", words().muted),
           unread > 0 && h("span", { class: `badge ${muted ? "is-muted" : ""}`, "aria-label": words().unread(unread) }, unread > 999 ? "999+" : String(unread)),
