@@ -188,7 +188,10 @@ def test_who_looks_elsewhere_is_told_with_the_exact_count(desk: Desk, context_of
 def test_a_third_account_signs_in_with_a_token_beside_the_others(desk: Desk) -> None:
     command = [sys.executable, "-m", "sixin.cli.main", "token", "2001", "--data", str(desk.server.folder)]
     token = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
-    desk.page.get_by_role("button", name="Another account").click()
+    for doors in (1, 0, 1):  # it goes again, if it was not meant
+        desk.page.get_by_role("button", name="Another account").click()
+        expect(desk.page.locator(".sign-in")).to_have_count(doors)
+    expect(desk.page.get_by_label("Token")).to_be_focused()
     desk.page.get_by_label("Token").fill(token)
     expect(desk.page.get_by_label("User id")).to_have_value("2001")
     desk.page.locator(".sign-in").get_by_role("button", name="Sign in").click()

@@ -138,12 +138,19 @@ class App {
     showTotal(this.accounts.values());
   }
 
+  /** The door for one more account comes, and goes again if it was not meant. */
+  #toggleAdding() {
+    this.#adding = !this.#adding;
+    this.draw();
+    /** @type {HTMLInputElement | null} */ (this.#main.querySelector(".sign-in input"))?.focus();
+  }
+
   /** @param {HTMLElement[]} panes */
   #drawTop(panes) {
     const top = new TopView(settings, {
       inspecting: this.#inspector !== null,
       toggleInspector: () => this.toggleInspector(),
-      addAccount: this.accounts.size ? () => ((this.#adding = true), this.draw()) : null,
+      addAccount: this.accounts.size ? () => this.#toggleAdding() : null,
       places: panes
         .filter(({ dataset }) => panes.length > 1 && dataset.uid)
         .map((pane) => ({ uid: pane.dataset.uid ?? "", show: () => pane.scrollIntoView({ inline: "start" }) })),

@@ -46,7 +46,14 @@ export class LogView {
     this.rows = h("div", { class: "log-rows" });
     this.box = h(
       "div",
-      { class: "log", role: "log", tabindex: "0", "aria-label": words().pick, onscroll: () => this.#onScroll() },
+      {
+        class: "log",
+        role: "log",
+        tabindex: "0",
+        "aria-label": words().pick,
+        onscroll: () => this.#onScroll(),
+        onclick: (/** @type {MouseEvent} */ event) => this.#onTap(/** @type {Element} */ (event.target)),
+      },
       this.rows,
     );
     this.down = iconButton("down", words().to_newest, () => this.toNewest(), { class: "icon-button to-newest", hidden: true });
@@ -190,6 +197,12 @@ export class LogView {
   #isUnread({ msg_id, sender, status }) {
     const unread = this.#unread_above !== null && sender !== this.#account.uid && status === "normal";
     return unread && compareIds(msg_id, /** @type {string} */ (this.#unread_above)) > 0;
+  }
+
+  /** A finger does not hover: the message it touched shows what can be done with it. @param {Element} at */
+  #onTap(at) {
+    for (const row of this.rows.querySelectorAll(".is-tapped")) row.classList.remove("is-tapped");
+    at.closest(".message")?.classList.add("is-tapped");
   }
 
   // Scrolling.
