@@ -12,9 +12,9 @@
 
   // What belongs to a box stays within its sides.
   const inside = {
-    ".pane": ".pane-head > *, .chat-head > *, .composer > *, .contact, .bubble, .notice, .banner > *",
+    ".pane": ".pane-head > *, .chat-head > *, .answering > *, .composer > *, .contact, .bubble, .notice, .banner > *",
     ".top": ".top > *",
-    ".bubble": ".words, .file, .picture, .meta",
+    ".bubble": ".quote, .words, .file, .picture, .meta",
     ".contact": ".contact-text > * > *",
     ".menu": "button",
     ".dialog": ".dialog-form > *",

@@ -35,6 +35,9 @@ TALK = [
     ("1002", "I will bring the maps."),
 ]
 
+REPLY = 1
+"""This line of the talk answers the first."""
+
 
 def _furnish(server: SixinServer) -> None:
     """People who have said something."""
@@ -43,9 +46,13 @@ def _furnish(server: SixinServer) -> None:
         server.call("1001", "send", body)
     server.call("1001", "pin", {"to": "1009", "pinned": True})
     server.call("1001", "mute", {"to": "1004", "muted": True})
+    server.call("1001", "label", {"to": "1007", "labels": ["工作"]})
+    said: list[str] = []
     for nth, (sender, text) in enumerate(TALK):
         to = "1002" if sender == "1001" else "1001"
-        server.call(sender, "send", {"to": to, "seq_id": 600 + nth, "content": {"type": "text", "text": text}})
+        content = {"type": "text", "text": text} | ({"reply_to": said[0]} if nth == REPLY else {})
+        message = server.call(sender, "send", {"to": to, "seq_id": 600 + nth, "content": content})["message"]
+        said.append(str(message["msg_id"]))
 
 
 def _take(page: Page, name: str) -> bytes:

@@ -60,10 +60,15 @@ def _say_everything(server: SixinServer) -> None:
             server.call(sender, "send", {"to": to, "seq_id": 70_000 + nth, "content": content})
     said = server.call("1001", "send", {"to": "1002", "seq_id": 70_099, "content": SAID[0]})["message"]
     server.call("1001", "recall", {"session_id": said["session_id"], "msg_id": said["msg_id"]})
+    told = server.call("1001", "send", {"to": "1002", "seq_id": 70_097, "content": SAID[2]})["message"]
+    for nth, (content, reply_to) in enumerate(((SAID[1], told["msg_id"]), (SAID[3], said["msg_id"]), (SAID[5], "1"))):
+        body = {"to": "1001", "seq_id": 70_090 + nth, "content": {**content, "reply_to": reply_to}}
+        server.call("1002", "send", body)
     for peer in ("9223372036854775807", "3001"):
         server.call("1001", "send", {"to": peer, "seq_id": 70_100, "content": SAID[2]})
     server.call("1001", "pin", {"to": "3001", "pinned": True})
     server.call("1001", "mute", {"to": "3001", "muted": True})
+    server.call("1001", "label", {"to": "3001", "labels": ["W" * 32, "旅行", "third"]})
 
 
 class Views:
@@ -118,6 +123,10 @@ def test_nothing_sticks_out_or_overlaps_at_any_width(
     expect(page.get_by_role("menu")).to_be_visible()
     views.look("menu", (2560,))
     page.keyboard.press("Escape")
+    ann.input.press("Control+ArrowUp")
+    expect(ann.pane.locator(".answering")).to_be_visible()
+    views.look("reply", (320, 1024))
+    ann.input.press("Escape")
     page.set_viewport_size({"width": 320, "height": 568})
     for opens, closes in ((".composer-field .icon-button", ".emoji-panel"), (".composer > .icon-button", ".dialog")):
         ann.pane.locator(opens).first.click()

@@ -51,6 +51,9 @@ WRITE_AT_RANDOM = """async (seed) => {
     if (one !== other) return `step ${step}: ${one} is not ${other}`;
     const [low, width, limit] = [below(30), below(30), 1 + below(9)];
     const [page, wanted] = await Promise.all(stores.map((store) => store.page("1:2", low, low + width, limit)));
+    const msg_id = msgId(1 + below(40));
+    const [row, same] = await Promise.all(stores.map(async (store) => JSON.stringify(await store.message(msg_id))));
+    if (row !== same) return `step ${step}: ${row} is not ${same}`;
     const told = JSON.stringify([page, wanted, writes]);
     if (JSON.stringify(page) !== JSON.stringify(wanted)) return `step ${step}: ${told}`;
   }

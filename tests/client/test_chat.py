@@ -45,6 +45,25 @@ def test_two_terminals_talk_read_recall_and_scroll(tmp_path: Path) -> None:
         assert (ann.ends(), ben.ends()) == (0, 0)
 
 
+def test_a_reply_says_which_message_it_answers_also_when_that_one_is_taken_back(tmp_path: Path) -> None:
+    with Serving(tmp_path) as serving, Terminal(serving, 1001, "--to", "1002") as ann:
+        with Terminal(serving, 1002, "--to", "1001") as ben:
+            ann.types("seven or eight?")
+            ben.shows("1001: seven or eight?")
+            ben.types("/reply #1 seven, the usual place")
+            ben.shows("you: ↪#1 seven, the usual place ✓")
+            ann.shows("1002: ↪#1 seven, the usual place")
+            ben.types("/reply #1")
+            ben.shows("! Say what you answer")
+            ben.types("/reply #9 what?")
+            ben.shows("! Name a message")
+            ann.types("/recall #1")
+            ben.shows("1001: (taken back)")
+        # On a device that comes later the first is still the one that is answered.
+        with Terminal(serving, 1002, "--to", "1001") as later:
+            later.shows("you: ↪#1 seven, the usual place")
+
+
 def test_what_is_written_offline_is_pending_and_leaves_later_even_after_a_restart(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "ann.db"), "--to", "1002")
     with Serving(tmp_path) as serving:

@@ -32,6 +32,9 @@ VALID: list[dict[str, Any]] = [
     {"type": "tips", "text": "You are friends now."},
     {"type": "text", "text": "hi", "reply_to": "10000020003", "mentions": ["1", "2"]},
     {"type": "image", "url": URL, "width": None},
+    {"type": "image", "url": URL, "reply_to": "9223372036854775807"},
+    {"type": "custom", "kind": "vote", "reply_to": "1"},
+    {"type": "text", "text": "hi", "reply_to": None},
 ]
 
 INVALID: list[tuple[dict[str, Any], str]] = [
@@ -75,6 +78,11 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"type": "custom", "kind": ""}, "kind"),
     ({"type": "custom", "kind": "x" * 65}, "kind"),
     ({"type": "tips", "text": ""}, "text"),
+    *(
+        ({"type": "text", "text": "x", "reply_to": reply_to}, "reply_to")
+        for reply_to in (7, "", "0", "07", "-1", "7\n", "1:2", "9223372036854775808", ["7"], True)
+    ),
+    ({"type": "file", "url": URL, "name": "a", "reply_to": "x"}, "reply_to"),
 ]
 
 NOT_A_CONTENT = [

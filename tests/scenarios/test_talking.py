@@ -111,6 +111,21 @@ async def test_what_one_deletes_for_himself_is_gone_from_his_devices_and_nobody_
     assert await ann.holds() == before
 
 
+async def test_a_reply_names_what_it_answers_and_repeats_nothing_of_it(people: People) -> None:
+    ann, ben = await two_people(people)
+    asked = await ann.says("ben", "a secret: seven or eight?")
+    answer = await (await ben.me.send(UIDS["ann"], "seven", reply_to=asked.msg_id)).delivered()
+    assert await ann.hears(MessageArrived) == MessageArrived(answer)
+    assert (answer.text, answer.reply_to, asked.reply_to) == ("seven", asked.msg_id, None)
+    await ann.me.recall(UIDS["ben"], asked.msg_id)
+    await ann.catches_up()
+    await ben.catches_up()
+    for device, peer in ((ann, "ben"), (ben, "ann")):
+        original, reply = await device.history(UIDS[peer])
+        assert (original.status, original.content, reply.reply_to) == ("recalled", b"", original.msg_id)
+        assert b"secret" not in reply.content
+
+
 CONTENTS: list[dict[str, Any]] = [
     {"type": "text", "text": 'words \u0000 \u2028 👨‍👩‍👧 "quoted" \\ 私信'},
     {"type": "image", "url": "https://example.org/a.png", "width": 640, "height": 480, "size_bytes": 2**53 - 1},

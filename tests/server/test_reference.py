@@ -123,6 +123,11 @@ def test_both_documents_know_every_operation_notice_error_and_content_type() -> 
     assert set(OPENAPI["components"]["schemas"]["Content"]["discriminator"]["mapping"]) == {
         kind.__struct_config__.tag for kind in get_args(Content)
     }
+    for document in (OPENAPI, ASYNCAPI):
+        for kind in get_args(Content):
+            schema = document["components"]["schemas"][kind.__name__]
+            assert "reply_to" not in schema["required"]
+            assert "answers" in schema["properties"]["reply_to"]["anyOf"][0]["description"]
 
 
 async def test_every_route_of_the_server_is_documented(house: House) -> None:

@@ -4,6 +4,12 @@ import assert from "node:assert/strict";
 
 export const SESSION = "1:2";
 
+/** The nth message of the session, as it stands on the wire. */
+export const messageOf = (nth, sender, seq_id, content) => ({
+  msg_id: String(10_000_000_000 + nth), session_id: SESSION, sender, seq_id, ordinal: nth, version_id: nth, sort_key: nth,
+  status: "normal", content, sent_at_ms: 1, changed_at_ms: 1,
+});
+
 export class House {
   messages = [];
   sockets = new Set();
@@ -37,14 +43,14 @@ export class House {
   say(sender, seq_id, content) {
     const before = this.messages.find((one) => one.sender === sender && one.seq_id === seq_id);
     if (before) return before;
-    const version_id = this.messages.length + 1;
-    const message = {
-      msg_id: String(10_000_000_000 + version_id), session_id: SESSION, sender, seq_id, ordinal: version_id, version_id,
-      sort_key: version_id, status: "normal", content, sent_at_ms: 1, changed_at_ms: 1,
-    };
+    const message = messageOf(this.messages.length + 1, sender, seq_id, content);
     this.messages.push(message);
     this.contact_version += 1;
     return message;
+  }
+
+  pageBefore(before_sort_key = Infinity) {
+    return { messages: this.messages.filter((one) => one.sort_key < before_sort_key), more: false };
   }
 
   contact() {
@@ -63,7 +69,7 @@ export class House {
       hello: () => ({ uid: "1", contact_version: this.contact_version }),
       send: () => ({ message: this.say("1", body.seq_id, body.content) }),
       pull_contacts: () => ({ contacts: this.messages.length ? [this.contact()] : [], version_id: this.contact_version, more: false }),
-      pull_old: () => ({ messages: this.messages.filter((one) => one.sort_key < (body.before_sort_key ?? Infinity)), version_id, more: false }),
+      pull_old: () => ({ ...this.pageBefore(body.before_sort_key, body.limit), version_id }),
       pull_new: () => ({ messages: this.messages.filter((one) => one.version_id > body.after_version), version_id, more: false }),
     }[op]();
     if (this.answers || op === "hello") queueMicrotask(() => socket.onmessage?.({ data: JSON.stringify({ id, ok: answer }) }));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { pieces, size } from "../../src/sixin/web/app/format.js";
+import { duration, pieces, size } from "../../src/sixin/web/app/format.js";
 import { compareIds, isUid, msgIdParts, pairSessionId, peerOf } from "../../src/sixin/web/sdk/ids.js";
 
 const links = (text) => pieces(text).flatMap(({ href }) => (href ? [href] : []));
@@ -47,4 +47,8 @@ test("only a positive 64-bit integer is a uid", () => {
 
 test("sizes are told as people say them", () => {
   assert.deepEqual([0, 999, 1500, 23_000_000].map(size), ["0 B", "999 B", "1.5 KB", "23 MB"]);
+});
+
+test("a recording's length is told as a clock tells it", () => {
+  assert.deepEqual([0, 900, 12_000, 63_000, 600_000, 3_723_000].map(duration), ["0:00", "0:01", "0:12", "1:03", "10:00", "1:02:03"]);
 });

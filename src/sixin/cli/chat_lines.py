@@ -11,6 +11,7 @@ from sixin.core.contact import Contact
 from sixin.core.message import Message
 
 PENDING, SENT, READ, FAILED = "…", "✓", "✓✓", "✗"
+REPLY = "↪"
 
 HELP = """\
 what you type is sent; a line that begins with / is a command
@@ -18,6 +19,7 @@ what you type is sent; a line that begins with / is a command
 /to UID          talk to somebody
 /history         what was said before what is shown
 /read            say that you have read everything here
+/reply #N WORDS  answer message N
 /recall [#N]     take back message N, or your last one
 /delete #N       delete message N for yourself
 /clear           clear this conversation, for yourself
@@ -28,13 +30,13 @@ what you type is sent; a line that begins with / is a command
 /quit            leave"""
 
 
-def message_line(message: Message, *, uid: int, peer_read_msg_id: int) -> str:
-    """`#12 09:41 you: hello ✓✓`."""
+def message_line(message: Message, *, uid: int, peer_read_msg_id: int, answered: int | None = None) -> str:
+    """`#12 09:41 you: hello ✓✓`; `answered` is the ordinal of the message it answers, where that is known."""
     mark = ""
     if message.sender == uid and message.status == "normal":
         mark = f" {READ if message.msg_id <= peer_read_msg_id else SENT}"
     who = "you" if message.sender == uid else str(message.sender)
-    return f"#{message.ordinal} {_clock(message.sent_at_ms)} {who}: {said(message)}{mark}"
+    return f"#{message.ordinal} {_clock(message.sent_at_ms)} {who}: {said(message, answered)}{mark}"
 
 
 def entry_line(entry: Entry) -> str:
@@ -45,11 +47,11 @@ def entry_line(entry: Entry) -> str:
     return f"{PENDING} {_clock(entry.queued_at_ms)} you: {words}"
 
 
-def said(message: Message) -> str:
-    """What a message says, in one line."""
+def said(message: Message, answered: int | None = None) -> str:
+    """What a message says, in one line; `↪#7 hello` where it answers message 7."""
     if message.status == "recalled":
         return "(taken back)"
-    return _words(message.content) if message.content else "(deleted)"
+    return _words(message.content, answered) if message.content else "(deleted)"
 
 
 def contact_line(contact: Contact) -> str:
@@ -67,11 +69,12 @@ def list_lines(contacts: list[Contact], unread_total: int) -> list[str]:
     return [f"-- {unread_total} unread --", *(contact_line(contact) for contact in contacts)]
 
 
-def _words(content: bytes) -> str:
+def _words(content: bytes, answered: int | None = None) -> str:
     value: dict[str, Any] = msgspec.json.decode(content)
+    mark = "" if value.get("reply_to") is None else f"{REPLY} " if answered is None else f"{REPLY}#{answered} "
     if value["type"] in ("text", "tips"):
-        return printable(value["text"])
-    return f"[{value['type']}] {printable(str(value.get('name') or value.get('url') or ''))}".rstrip()
+        return mark + printable(value["text"])
+    return f"{mark}[{value['type']}] {printable(str(value.get('name') or value.get('url') or ''))}".rstrip()
 
 
 def _clock(at_ms: int) -> str:

@@ -79,6 +79,7 @@ class Talk:
             "/to": self.talk_to,
             "/history": self._history,
             "/read": self._read,
+            "/reply": self._reply,
             "/recall": self._recall,
             "/delete": self._delete,
             "/clear": self._clear,
@@ -134,11 +135,20 @@ class Talk:
         self._shown[message.ordinal] = message.msg_id
         if message.sender == self._me.uid:
             self._last_own = max(self._last_own, message.msg_id)
-        say(message_line(message, uid=self._me.uid, peer_read_msg_id=peer_read))
+        answered = self._me.message(message.session_id, message.reply_to) if message.reply_to is not None else None
+        number = answered.ordinal if answered is not None else None
+        say(message_line(message, uid=self._me.uid, peer_read_msg_id=peer_read, answered=number))
 
     async def _send(self, line: str) -> None:
         if line.strip():
             await self._me.send(self._here, line)
+
+    async def _reply(self, text: str) -> None:
+        number, _, words = text.partition(" ")
+        answered = self._message_named(number)
+        if not words.strip():
+            raise errors.BadRequest("Say what you answer: /reply #12 of course")
+        await self._me.send(self._here, words.strip(), reply_to=answered)
 
     async def _history(self, _: str) -> None:
         page = await self._me.history(self._here, before=self._oldest, limit=PAGE)

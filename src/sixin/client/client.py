@@ -267,12 +267,15 @@ class Client:
 
     # Doing: into the outbox, and from there to the server, now or when the link is back.
 
-    async def send(self, to: Where, says: Says) -> Pending[Message]:
+    async def send(self, to: Where, says: Says, *, reply_to: int | None = None) -> Pending[Message]:
         """Say something. It is on disk and shown when this returns; `await pending.delivered()` waits for the server.
 
-        Raises `BadRequest` and `TooLarge` for the content, `OutboxFull`, `StoreFailed`.
+        `reply_to` is the `msg_id` of the message it answers. Raises `BadRequest` and `TooLarge` for the content,
+        `OutboxFull`, `StoreFailed`.
         """
         value = {"type": "text", "text": says} if isinstance(says, str) else says
+        if reply_to is not None:
+            value = {**value, "reply_to": str(reply_to)}
         content = canonical(encode(value)).encoded
         return self._it.sender.queue("send", self.session_of(to), content)
 

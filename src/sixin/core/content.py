@@ -21,15 +21,23 @@ Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Size in bytes.")]
 Pixels = Annotated[int, Meta(ge=1, le=100_000, description="Pixels.")]
 DurationMs = Annotated[int, Meta(ge=0, le=2**53 - 1, description="Milliseconds.")]
 ShortText = Annotated[str, Meta(max_length=1_024)]
+ReplyTo = Annotated[str, Meta(pattern=whole(ID_PATTERN), description="The message of this session that this answers.")]
 
 
-class Text(Struct, tag="text", frozen=True):
+class Said(Struct, frozen=True, kw_only=True):
+    """What every content may say."""
+
+    reply_to: ReplyTo | None = None
+    """A `msg_id`. Its form is checked and no more: what one may not see is looked up by nobody but its reader."""
+
+
+class Text(Said, tag="text", frozen=True):
     """Words."""
 
     text: Annotated[str, Meta(min_length=1, description="At least one character; the size limit is the content's.")]
 
 
-class Image(Struct, tag="image", frozen=True):
+class Image(Said, tag="image", frozen=True):
     """A picture."""
 
     url: Url
@@ -39,7 +47,7 @@ class Image(Struct, tag="image", frozen=True):
     thumbnail_url: Url | None = None
 
 
-class Audio(Struct, tag="audio", frozen=True):
+class Audio(Said, tag="audio", frozen=True):
     """A recording."""
 
     url: Url
@@ -47,7 +55,7 @@ class Audio(Struct, tag="audio", frozen=True):
     size_bytes: Bytes | None = None
 
 
-class Video(Struct, tag="video", frozen=True):
+class Video(Said, tag="video", frozen=True):
     """A film."""
 
     url: Url
@@ -58,7 +66,7 @@ class Video(Struct, tag="video", frozen=True):
     thumbnail_url: Url | None = None
 
 
-class File(Struct, tag="file", frozen=True):
+class File(Said, tag="file", frozen=True):
     """Any file."""
 
     url: Url
@@ -67,7 +75,7 @@ class File(Struct, tag="file", frozen=True):
     media_type: Annotated[str, Meta(max_length=255)] | None = None
 
 
-class Location(Struct, tag="location", frozen=True):
+class Location(Said, tag="location", frozen=True):
     """A place, in WGS 84 degrees."""
 
     latitude: Annotated[float, Meta(ge=-90, le=90)]
@@ -76,7 +84,7 @@ class Location(Struct, tag="location", frozen=True):
     address: ShortText | None = None
 
 
-class Card(Struct, tag="card", frozen=True):
+class Card(Said, tag="card", frozen=True):
     """Somebody's name card."""
 
     uid: Annotated[str, Meta(pattern=whole(ID_PATTERN))]
@@ -84,14 +92,14 @@ class Card(Struct, tag="card", frozen=True):
     avatar: Url | None = None
 
 
-class Custom(Struct, tag="custom", frozen=True):
+class Custom(Said, tag="custom", frozen=True):
     """The application's own: `kind` says which, `data` is its business."""
 
     kind: Annotated[str, Meta(min_length=1, max_length=64)]
     data: Any = None
 
 
-class Tips(Struct, tag="tips", frozen=True):
+class Tips(Said, tag="tips", frozen=True):
     """A line about the conversation, shown in its middle: "you are friends now"."""
 
     text: Annotated[str, Meta(min_length=1)]
@@ -133,6 +141,8 @@ def canonical(raw: bytes | bytearray | memoryview | msgspec.Raw) -> Canonical:
 
     if isinstance(typed, Card):
         parse_positive(typed.uid, "The uid of a card")
+    if typed.reply_to is not None:
+        parse_positive(typed.reply_to, "The reply_to of a content")
     if not isinstance(typed, Text) or len(value) > 2:  # {"type", "text"} alone cannot be deep
         _refuse_deep(value)
     encoded = _sorted.encode(value)

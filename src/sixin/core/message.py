@@ -42,6 +42,13 @@ class Message(Struct, frozen=True, gc=False):
         value = self.value
         return value["text"] if value is not None and value["type"] in ("text", "tips") else None
 
+    @property
+    def reply_to(self) -> MsgId | None:
+        """The message it answers; None for one that answers none, and once recalled or deleted."""
+        value = self.value
+        reply_to = value.get("reply_to") if value is not None else None
+        return MsgId(int(reply_to)) if reply_to is not None else None
+
     def emptied(self, status: Status, *, version_id: int, now_ms: int) -> "Message":
         """The same message in the same place, without what it said."""
         return replace(self, status=status, content=b"", version_id=version_id, changed_at_ms=now_ms)

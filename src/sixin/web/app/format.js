@@ -49,6 +49,14 @@ export function size(bytes) {
   return `${(bytes / 1000 ** step).toFixed(step && bytes / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
 }
 
+/** @param {number} duration_ms as a clock shows it: minutes and seconds, and hours where there are any */
+export function duration(duration_ms) {
+  const seconds = Math.round(duration_ms / 1000);
+  const parts = [Math.floor(seconds / 60) % 60, seconds % 60].map((part) => String(part).padStart(2, "0"));
+  const hours = Math.floor(seconds / 3600);
+  return hours ? `${hours}:${parts.join(":")}` : parts.join(":").replace(/^0/, "");
+}
+
 /**
  * What a message says, in one line.
  * @param {Pick<Message, "status" | "content" | "sender">} message

@@ -4,7 +4,7 @@ import { demoUsers } from "./demo.js";
 import { notify, showTotal } from "./badge.js";
 import { Account } from "./models/account.js";
 import { learnName } from "./models/names.js";
-import { Settings, signedIn } from "./models/settings.js";
+import { Settings, drafts, signedIn } from "./models/settings.js";
 import { PaneView } from "./views/pane.js";
 import { transportOf } from "./transport.js";
 import { TopView } from "./views/top.js";
@@ -60,6 +60,7 @@ class App {
     this.#users = this.#users.filter((user) => user.uid !== uid);
     signedIn.keep(this.#users);
     this.draw();
+    drafts.forget(uid);
     await account?.client.forget();
   }
 
@@ -137,12 +138,19 @@ class App {
     showTotal(this.accounts.values());
   }
 
+  /** The door for one more account comes, and goes again if it was not meant. */
+  #toggleAdding() {
+    this.#adding = !this.#adding;
+    this.draw();
+    /** @type {HTMLInputElement | null} */ (this.#main.querySelector(".sign-in input"))?.focus();
+  }
+
   /** @param {HTMLElement[]} panes */
   #drawTop(panes) {
     const top = new TopView(settings, {
       inspecting: this.#inspector !== null,
       toggleInspector: () => this.toggleInspector(),
-      addAccount: this.accounts.size ? () => ((this.#adding = true), this.draw()) : null,
+      addAccount: this.accounts.size ? () => this.#toggleAdding() : null,
       places: panes
         .filter(({ dataset }) => panes.length > 1 && dataset.uid)
         .map((pane) => ({ uid: pane.dataset.uid ?? "", show: () => pane.scrollIntoView({ inline: "start" }) })),

@@ -167,6 +167,16 @@ export class Client extends EventTarget {
   }
 
   /**
+   * One message: from the copy, else looked for in history. Null where there is none that this user may see; rejects
+   * with `unavailable` where nobody can be asked.
+   * @param {string} session_id
+   * @param {string} msg_id
+   */
+  message(session_id, msg_id) {
+    return this.#history.find(session_id, msg_id);
+  }
+
+  /**
    * The held page above a sort_key, oldest first: empty where what follows is not held.
    * @param {string} session_id
    * @param {number} after_sort_key
@@ -218,13 +228,15 @@ export class Client extends EventTarget {
   /**
    * Say something: to a user, or in a session. It is in `pending` when this returns, and leaves when the link allows.
    * @param {{to?: string, session_id?: string}} where
-   * @param {Content | string} content a string is a text
+   * @param {Content | string} words a string is a text
+   * @param {{reply_to?: string}} [options] the `msg_id` of the message that it answers
    * @returns {{session_id: string, seq_id: number}} by which it can be told until the server knows it
    */
-  send(where, content) {
+  send(where, words, { reply_to } = {}) {
     const session_id = where.session_id ?? pairSessionId(this.me, where.to ?? "");
     const seq_id = nextSeqId(this.#copy.last_seq_id, Date.now(), Math.random());
-    const body = { content: typeof content === "string" ? { type: "text", text: content } : content };
+    const content = typeof words === "string" ? { type: "text", text: words } : words;
+    const body = { content: reply_to ? { ...content, reply_to } : content };
     const kind = /** @type {Kind} */ ("send");
     const entry = { number: 0, session_id, kind, body, queued_at_ms: Date.now(), seq_id, refused: "", reason: "" };
     this.#changed({ entries: [entry] });

@@ -2,6 +2,8 @@
 
 import { linkLost } from "./errors.js";
 import { topOf } from "./held.js";
+import { compareIds } from "./ids.js";
+import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
 import { ceilingAbove, floorBelow } from "./ranges.js";
 
 /** @import {Held, Message, Store} from "./types.js" */
@@ -50,6 +52,33 @@ export class History {
         if (found.length) return { messages: found, more: true };
         throw error;
       }
+    }
+  }
+
+  /**
+   * One message, wherever it is: from the copy, else looked for in history; null where there is none that this user
+   * may see. Ids grow with their place, so each page tells on which side it lies: from the newest on in leaps that
+   * grow, because people mostly talk about what was just said, and then by halves.
+   * @param {string} session_id
+   * @param {string} msg_id
+   * @returns {Promise<Message | null>}
+   */
+  async find(session_id, msg_id) {
+    const kept = await this.#store.message(msg_id);
+    if (kept) return kept.session_id === session_id ? kept : null;
+    let { messages } = await this.page(session_id, undefined, PAGE_MESSAGES_DEFAULT);
+    let low = 1;
+    let high = this.#top(session_id);
+    for (let middle = high, leap = 0; ; leap = 4 * (leap || PAGE_MESSAGES_DEFAULT)) {
+      const found = messages.find((one) => one.msg_id === msg_id);
+      if (found) return found;
+      const [oldest] = messages;
+      if (oldest && compareIds(msg_id, oldest.msg_id) < 0) high = oldest.sort_key - 1;
+      else low = middle + 1;
+      if (low > high) return null;
+      const half = Math.floor((low + high) / 2);
+      middle = low > 1 ? half : Math.max(half, high - leap);
+      ({ messages } = await this.page(session_id, middle + 1, PAGE_MESSAGES_DEFAULT));
     }
   }
 

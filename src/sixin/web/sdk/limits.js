@@ -22,5 +22,9 @@ export const PAGE_MESSAGES_DEFAULT = 50;
 export const PAGE_MESSAGES_MAX = 500;
 export const PAGE_CONTACTS_MAX = 1_000;
 
+/** Of one contact. */
+export const LABELS_MAX = 20;
+export const LABEL_CHARS_MAX = 32;
+
 export const RECONNECT_FIRST_MS = 500;
 export const RECONNECT_MAX_MS = 30_000;

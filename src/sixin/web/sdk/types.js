@@ -1,7 +1,8 @@
 /**
  * The shapes of the wire and of the local copy, for the type checker and for readers. Ids are strings, always.
  *
- * @typedef {{type: string, [field: string]: unknown}} Content
+ * @typedef {{type: string, reply_to?: string | null, [field: string]: unknown}} Content `reply_to` is the `msg_id` of
+ *   the message that it answers
  *
  * @typedef {object} Message
  * @property {string} msg_id
@@ -77,6 +78,7 @@
  * @property {(writes: Writes) => Promise<void>} apply all of it or nothing
  * @property {(session_id: string, low: number, high: number, limit: number) => Promise<Message[]>} page the newest
  *   `limit` messages with `low <= sort_key <= high`, oldest first
+ * @property {(msg_id: string) => Promise<Message | null>} message one, if it is there
  * @property {() => Promise<void>} clear forget everything, the outbox too
  * @property {() => void} close
  */

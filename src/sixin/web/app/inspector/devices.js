@@ -29,7 +29,7 @@ export function drawDevice(account, session_id, kept) {
   return h(
     "section",
     { class: "device", "aria-label": nameOf(uid) },
-    h("h4", {}, nameOf(uid), h("span", { class: `link-state is-${state}` }, weather.asleep ? told().asleep : state)),
+    h("h4", {}, nameOf(uid), h("span", { class: `link-state is-${state}` }, told().state[/** @type {"online"} */ (state)])),
     h("dl", {}, ...facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     armed && h("p", { class: "armed" }, armed),
     !client.leads && h("p", { class: "armed" }, told().other_tab),

@@ -1,5 +1,6 @@
 /** Inspector: the design explains itself: both timelines, every device and every frame, while people chat. */
 
+import { isUid, pairSessionId } from "../../sdk/index.js";
 import { weatherOf } from "../transport.js";
 import { h } from "../views/dom.js";
 import { drawDevice } from "./devices.js";
@@ -15,6 +16,8 @@ import { told } from "./words.js";
 
 /** So soon after a change the server is asked again: one glance for a burst. */
 const GLANCE_MS = 60;
+/** A session in which nobody here takes part tells nothing by itself: it is looked at so often. */
+const WATCH_MS = 1_000;
 
 export class Inspector {
   #accounts;
@@ -26,7 +29,13 @@ export class Inspector {
   /** @type {any} */
   #timer = null;
   #stop = new AbortController();
+  /** @type {WeakSet<Account>} also those who come in while the inspector is open */
+  #watched = new WeakSet();
   #session_id = "";
+  /** The session that somebody named; empty: the one that is open in a pane. */
+  #named = "";
+  /** Whose token was good for the last look. */
+  #admin = "";
   /** The newest row stays in sight until somebody scrolls away from it. */
   #follows = true;
   messages = h("div", { class: "table-box", tabindex: "0", role: "region", "aria-label": told().timeline });
@@ -46,8 +55,6 @@ export class Inspector {
       this.messages.addEventListener(hand, () => requestAnimationFrame(() => this.#lookAround()), { passive: true });
     }
     new ResizeObserver(() => this.#follow()).observe(this.messages);
-    for (const account of accounts.values()) this.#watch(account);
-    this.#glance();
   }
 
   close() {
@@ -58,6 +65,7 @@ export class Inspector {
 
   draw() {
     const all = told();
+    for (const account of this.#accounts.values()) if (!this.#watched.has(account)) this.#watch(account);
     this.#drawStories();
     this.#follows = true;
     this.#glance();
@@ -65,7 +73,7 @@ export class Inspector {
       "section",
       { class: "inspector", "aria-label": all.title },
       h("header", { class: "inspector-head" }, h("h2", {}, all.title), h("p", {}, all.hint)),
-      this.story,
+      h("div", { class: "inspector-tools" }, this.story, this.#field()),
       block(all.timeline, all.timeline_hint, this.messages, "is-tallest"),
       block(all.contacts, all.contacts_hint, this.contacts),
       block(all.devices, all.devices_hint, this.devices),
@@ -75,6 +83,7 @@ export class Inspector {
 
   /** @param {Account} account */
   #watch(account) {
+    this.#watched.add(account);
     const { signal } = this.#stop;
     const { client, uid } = account;
     for (const name of ["changed", "link"]) client.addEventListener(name, () => this.#soon(), { signal });
@@ -92,28 +101,58 @@ export class Inspector {
     );
   }
 
-  #soon() {
+  /** Where a session is named: two uids, in either order. */
+  #field() {
+    const look = () => {
+      const [one, other] = input.value.trim().split(":");
+      this.#named = isUid(one) && isUid(other ?? "") ? pairSessionId(one, other) : "";
+      input.setCustomValidity(input.value.trim() && !this.#named ? told().look_into : "");
+      this.#follows = true;
+      this.#glance();
+    };
+    const input = h("input", { type: "search", class: "look-into", placeholder: told().look_into, "aria-label": told().look_into, onchange: look });
+    input.value = this.#named;
+    return input;
+  }
+
+  /** @param {number} [in_ms] */
+  #soon(in_ms = GLANCE_MS) {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       this.#glance();
-    }, GLANCE_MS);
+    }, in_ms);
   }
 
   async #glance() {
     const accounts = [...this.#accounts.values()];
-    const open = accounts.find(({ conversation }) => conversation);
-    const session_id = open?.conversation?.session_id;
-    if (!open || !session_id) {
+    const session_id = this.#named || accounts.find(({ conversation }) => conversation)?.conversation?.session_id;
+    if (!session_id) {
       this.messages.replaceChildren(h("p", { class: "empty" }, told().no_session));
+      this.devices.replaceChildren(...accounts.map((account) => drawDevice(account, "", 0)));
       return;
     }
     if (session_id !== this.#session_id) this.#tables = new Tables();
     this.#session_id = session_id;
     const inside = accounts.filter(({ uid }) => session_id.split(":").includes(uid));
     const kept = await Promise.all(inside.map(async ({ client, uid }) => ({ uid, kept: byId(await client.kept(session_id)) })));
-    const stored = await storedSession(session_id, this.#tokenOf(open.uid));
+    const stored = await this.#stored(session_id, accounts);
     this.#show(stored, kept);
+    if (stored && !inside.length) this.#soon(WATCH_MS);
     this.devices.replaceChildren(...inside.map((account, nth) => drawDevice(account, session_id, kept[nth].kept.size)));
+  }
+
+  /**
+   * With the token of whichever account may look.
+   * @param {string} session_id
+   * @param {Account[]} accounts
+   */
+  async #stored(session_id, accounts) {
+    const uids = accounts.map(({ uid }) => uid);
+    for (const uid of new Set([...uids.filter((one) => one === this.#admin), ...uids])) {
+      const stored = await storedSession(session_id, this.#tokenOf(uid));
+      if (stored) return (this.#admin = uid), stored;
+    }
+    return null;
   }
 
   /**
@@ -123,6 +162,7 @@ export class Inspector {
   #show(stored, holders) {
     if (!stored) {
       this.messages.replaceChildren(h("p", { class: "empty" }, told().no_right));
+      this.contacts.replaceChildren();
       return;
     }
     this.messages.replaceChildren(this.#tables.messages(stored.messages, holders));

@@ -53,7 +53,7 @@ export class Tables {
       h("span", { class: "id-counter" }, String(counter).padStart(6, "0")),
       h("span", { class: "id-slot" }, String(slot).padStart(4, "0")),
     );
-    const said = content ? contentLine(content) : "—";
+    const said = content ? `${content.reply_to ? "↪ " : ""}${contentLine(content)}` : "—";
     return this.#row(`${msg_id}`, `${version_id}`, [
       cell(ordinal),
       id,
@@ -61,7 +61,7 @@ export class Tables {
       cell(version_id, version_id !== sort_key ? "moved" : ""),
       cell(sort_key),
       h("td", {}, h("span", { class: `status is-${status}` }, status)),
-      h("td", { class: "said" }, said),
+      h("td", { class: "said", title: said }, said),
       h("td", { class: "holders" }, ...holders.map((holder) => heldMark(holder, message))),
     ]);
   }
@@ -148,9 +148,12 @@ function tail(name, value) {
  */
 const cell = (value, style = "") => h("td", { class: style }, String(value));
 
+/** A field's name may break between its words: eleven of them stand side by side. @param {string} name */
+const wrapped = (name) => name.split(/(?<!msg)_/).flatMap((word, nth) => (nth ? ["_", h("wbr"), word] : [word]));
+
 /**
  * @param {string[]} head
  * @param {Node[]} rows
  */
 const table = (head, rows) =>
-  h("table", {}, h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col" }, name)))), h("tbody", {}, ...rows));
+  h("table", {}, h("thead", {}, h("tr", {}, ...head.map((name) => h("th", { scope: "col" }, ...wrapped(name))))), h("tbody", {}, ...rows));

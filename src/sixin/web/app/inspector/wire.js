@@ -12,7 +12,7 @@ const ARROWS = { in: "←", out: "→", lose: "✕", double: "⇇" };
 export class Wire {
   /** @type {Map<string, string>} why the next request of this account is made */
   #whys = new Map();
-  list = h("ol", { class: "wire", tabindex: "0", "aria-label": told().wire });
+  list = h("ol", { class: "wire", tabindex: "0", "aria-label": told().wire, "data-empty": told().wire_empty });
 
   /**
    * The next frame out has this reason.

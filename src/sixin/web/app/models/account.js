@@ -99,9 +99,9 @@ export class Account extends EventTarget {
    * @param {Contact} contact
    * @param {string} wanted
    */
-  #matches({ peer, last_message }, wanted) {
+  #matches({ peer, labels, last_message }, wanted) {
     const { text, name } = last_message?.content ?? { type: "" };
-    return [nameOf(peer), peer, text, name].some((field) => String(field ?? "").toLocaleLowerCase().includes(wanted));
+    return [nameOf(peer), peer, text, name, ...labels].some((field) => String(field ?? "").toLocaleLowerCase().includes(wanted));
   }
 
   /** @param {{session_id: string}} notice */

@@ -4,6 +4,8 @@
  */
 
 import { compareIds } from "../../sdk/index.js";
+import { Originals } from "./originals.js";
+import { drafts } from "./settings.js";
 
 /** @import {Client} from "../../sdk/client.js" */
 /** @import {Message, Writes} from "../../sdk/types.js" */
@@ -22,6 +24,7 @@ export class Conversation extends EventTarget {
   #closed = false;
   /** @type {News | null} what came in since the last step */
   #news = null;
+  #originals;
 
   /**
    * @param {Client} client
@@ -37,11 +40,15 @@ export class Conversation extends EventTarget {
     this.atNewest = true;
     /** @type {"loading" | "ready" | "unreachable"} */
     this.state = "loading";
+    /** @type {string | null} the message that is being answered */
+    this.answering = drafts.answered(client.me, session_id);
+    this.#originals = new Originals(client, session_id, () => this.dispatchEvent(new Event("changed")));
     client.addEventListener("changed", this.#onChanged);
     client.addEventListener("link", this.#onLink);
   }
 
   #onLink = () => {
+    if (this.#client.link === "online") this.#originals.ask();
     if (this.#client.link === "online" && this.state === "unreachable") this.open();
   };
 
@@ -51,6 +58,46 @@ export class Conversation extends EventTarget {
       const { messages, more } = await this.#client.history(this.session_id);
       this.#show(messages, { more, atNewest: true });
     });
+  }
+
+  /** Show the page around a message; false where there is none to see, or nobody can be asked. @param {string} msg_id */
+  async showAround(msg_id) {
+    await this.#step(async () => {
+      if (this.#has(msg_id)) return;
+      const message = await this.#client.message(this.session_id, msg_id);
+      if (!message) return;
+      const { messages, more } = await this.#client.history(this.session_id, { before_sort_key: message.sort_key + PAGE / 2 });
+      this.#show(messages, { more, atNewest: this.#endsAtTop(messages[messages.length - 1]) });
+    });
+    return this.#has(msg_id);
+  }
+
+  /** @param {string} msg_id */
+  #has(msg_id) {
+    return this.messages.some((message) => message.msg_id === msg_id);
+  }
+
+  /**
+   * What a message answers, as it now stands; null where there is none to see, undefined as long as that is not known.
+   * @param {string} msg_id
+   */
+  original(msg_id) {
+    return this.messages.find((message) => message.msg_id === msg_id) ?? this.#originals.of(msg_id);
+  }
+
+  /** What is written next answers this message, or none. @param {string | null} msg_id */
+  answer(msg_id) {
+    this.answering = msg_id;
+    drafts.answer(this.#client.me, this.session_id, msg_id);
+    this.dispatchEvent(new Event("answering"));
+  }
+
+  /** Answer the message before or after the one that is being answered; past the newest, none. @param {-1 | 1} step */
+  answerNext(step) {
+    const all = this.messages.filter(({ status, content }) => status === "normal" && content?.type !== "tips");
+    const now = this.answering ? all.findIndex(({ msg_id }) => msg_id === this.answering) : all.length;
+    const next = Math.max(0, (now < 0 ? all.length : now) + step);
+    this.answer(all[next]?.msg_id ?? null);
   }
 
   /** Show a page more above. */
@@ -69,7 +116,7 @@ export class Conversation extends EventTarget {
     return this.#step(async () => {
       const last = this.messages.at(-1);
       if (this.atNewest || !last) return;
-      const following = await this.#client.newer(this.session_id, last.sort_key);
+      const following = await this.#following(last);
       if (!following.length && !this.#endsAtTop(last)) {
         const { messages, more } = await this.#client.history(this.session_id);
         this.#show(messages, { more, atNewest: true });
@@ -77,8 +124,16 @@ export class Conversation extends EventTarget {
       }
       const all = [...this.messages, ...following.slice(0, PAGE)];
       const shown = all.slice(-WINDOW_MAX);
-      this.#show(shown, { more: this.more || shown.length < all.length, atNewest: following.length <= PAGE });
+      this.#show(shown, { more: this.more || shown.length < all.length, atNewest: this.#endsAtTop(shown[shown.length - 1]) });
     });
+  }
+
+  /** What is held above a message, else the next page. @param {Message} last */
+  async #following({ sort_key }) {
+    const held = await this.#client.newer(this.session_id, sort_key);
+    if (held.length || this.#client.reachesTop(this.session_id, sort_key)) return held;
+    const { messages } = await this.#client.history(this.session_id, { before_sort_key: sort_key + PAGE + 1 });
+    return messages.filter((message) => message.sort_key > sort_key);
   }
 
   close() {
@@ -93,7 +148,9 @@ export class Conversation extends EventTarget {
   }
 
   /** @param {Writes} writes */
-  #changed({ forget = false, messages = [], hidden = [], cleared = [], held = [] }) {
+  #changed(writes) {
+    const { forget = false, messages = [], hidden = [], cleared = [], held = [] } = writes;
+    this.#originals.changed(writes);
     const ours = ({ session_id = "" }) => session_id === this.session_id;
     const rows = messages.filter(ours);
     const gone = hidden.filter(ours).flatMap(({ msg_ids }) => msg_ids);

@@ -1,6 +1,14 @@
 /** Settings: language and theme of this browser, and what a person was writing. */
 
 const kept = {
+  /** @param {string} beginning of the keys */
+  forget(beginning) {
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(`sixin/${beginning}`)) localStorage.removeItem(key);
+    } catch {
+      // then there is nothing
+    }
+  },
   /** @param {string} key */
   get(key) {
     try {
@@ -59,8 +67,16 @@ export class Settings extends EventTarget {
   }
 }
 
-/** Drafts: unsent words, one for each user and session. */
+/** Drafts: unsent words, and the message they answer, one for each user and session. */
 export const drafts = {
+  /** He signed out: what he was about to say is nobody else's to read. @param {string} me */
+  forget(me) {
+    for (const kind of ["draft", "reply"]) kept.forget(`${kind}/${me}/`);
+  },
+  /** @param {string} me @param {string} session_id */
+  answered: (me, session_id) => kept.get(`reply/${me}/${session_id}`),
+  /** @param {string} me @param {string} session_id @param {string | null} msg_id */
+  answer: (me, session_id, msg_id) => kept.set(`reply/${me}/${session_id}`, msg_id ?? ""),
   /** @param {string} me @param {string} session_id */
   of: (me, session_id) => kept.get(`draft/${me}/${session_id}`) ?? "",
   /** @param {string} me @param {string} session_id @param {string} text */

@@ -2,6 +2,7 @@
 
 import { nameOf } from "../models/names.js";
 import { words } from "../words/index.js";
+import { AnsweringView } from "./answering.js";
 import { avatar } from "./avatar.js";
 import { ComposerView } from "./composer.js";
 import { contactChoices } from "./contact_actions.js";
@@ -32,7 +33,8 @@ export class ChatView {
     this.more = more;
     this.#log = new LogView(account, conversation);
     this.#log.box.setAttribute("aria-label", nameOf(peer));
-    this.composer = new ComposerView(account, session_id, () => this.#log.answered());
+    const answering = new AnsweringView(account, conversation);
+    this.composer = new ComposerView(account, conversation, () => this.#log.answered());
     this.element = h(
       "section",
       { class: "chat", "aria-label": nameOf(peer) },
@@ -45,9 +47,12 @@ export class ChatView {
         more,
       ),
       this.#log.element,
+      answering.element,
       this.composer.element,
     );
     const { signal } = this.#stop;
+    conversation.addEventListener("answering", () => (answering.render(), this.composer.focus()), { signal });
+    conversation.addEventListener("changed", () => answering.render(), { signal });
     for (const name of ["typing", "changed"]) account.addEventListener(name, () => this.#render(session_id), { signal });
     this.#render(session_id);
   }

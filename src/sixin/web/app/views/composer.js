@@ -1,4 +1,7 @@
-/** Composer: where one writes. Enter sends, Shift+Enter breaks the line, and what is not sent is kept as a draft. */
+/**
+ * Composer: where one writes. Enter sends, Shift+Enter breaks the line, what is not sent is kept as a draft.
+ * Ctrl+↑ and Ctrl+↓ choose the message that is answered, Escape none.
+ */
 
 import { drafts } from "../models/settings.js";
 import { words } from "../words/index.js";
@@ -7,6 +10,7 @@ import { h, iconButton } from "./dom.js";
 import { openEmoji } from "./emoji.js";
 
 /** @import {Account} from "../models/account.js" */
+/** @import {Conversation} from "../models/conversation.js" */
 /** @import {Content} from "../../sdk/types.js" */
 
 /** Told at most so often that somebody is typing. */
@@ -16,17 +20,19 @@ const HEIGHT_MAX_PX = 160;
 export class ComposerView {
   #account;
   #session_id;
+  #conversation;
   #sent;
   #typing_at = 0;
 
   /**
    * @param {Account} account
-   * @param {string} session_id
+   * @param {Conversation} conversation
    * @param {() => void} sent
    */
-  constructor(account, session_id, sent) {
+  constructor(account, conversation, sent) {
     this.#account = account;
-    this.#session_id = session_id;
+    this.#conversation = conversation;
+    this.#session_id = conversation.session_id;
     this.#sent = sent;
     this.input = h("textarea", {
       rows: "1",
@@ -35,7 +41,7 @@ export class ComposerView {
       oninput: () => this.#onInput(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
     });
-    this.input.value = drafts.of(account.uid, session_id);
+    this.input.value = drafts.of(account.uid, this.#session_id);
     const emoji = iconButton("smile", words().emoji, () => openEmoji(emoji, (sign) => this.#insert(sign)));
     this.element = h(
       "form",
@@ -53,6 +59,15 @@ export class ComposerView {
 
   /** @param {KeyboardEvent} event */
   #onKey(event) {
+    if (event.key === "Escape" && this.#conversation.answering && !event.isComposing) {
+      event.preventDefault();
+      return this.#conversation.answer(null);
+    }
+    const step = event.ctrlKey || event.metaKey ? { ArrowUp: -1, ArrowDown: 1 }[/** @type {"ArrowUp"} */ (event.key)] : undefined;
+    if (step) {
+      event.preventDefault();
+      return this.#conversation.answerNext(/** @type {-1 | 1} */ (step));
+    }
     // While an input method is composing, Enter chooses a word.
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -80,7 +95,9 @@ export class ComposerView {
 
   /** @param {Content} content */
   #say(content) {
-    this.#account.client.send({ session_id: this.#session_id }, content);
+    const { answering } = this.#conversation;
+    this.#account.client.send({ session_id: this.#session_id }, content, answering ? { reply_to: answering } : {});
+    if (answering) this.#conversation.answer(null);
     this.#sent();
   }
 
@@ -97,9 +114,11 @@ export class ComposerView {
   }
 
   #attach() {
-    const kind = h("select", {}, h("option", { value: "image" }, words().attach_image), h("option", { value: "file" }, words().attach_file));
+    const chosen = () => (name.row.hidden = kind.value === "image");
+    const kind = h("select", { onchange: () => chosen() }, h("option", { value: "image" }, words().attach_image), h("option", { value: "file" }, words().attach_file));
     const url = field(words().attach_url, { type: "url", required: true, maxlength: "1024", pattern: "https://.*" });
     const name = field(words().attach_name, { maxlength: "255" });
+    chosen();
     const kind_row = h("label", { class: "field" }, h("span", {}, words().attach_kind), kind);
     openDialog(words().attach, [kind_row, url.row, name.row], words().send, () => {
       const address = url.input.value.trim();

@@ -1,8 +1,9 @@
 /** What one can do with a conversation, the same from the list and from its head. */
 
-import { SixinError } from "../../sdk/index.js";
+import { LABELS_MAX, LABEL_CHARS_MAX, SixinError } from "../../sdk/index.js";
 import { whyNot, words } from "../words/index.js";
-import { confirmFirst } from "./dialog.js";
+import { confirmFirst, field, openDialog } from "./dialog.js";
+import { h } from "./dom.js";
 import { toast } from "./toast.js";
 
 /** @import {Account} from "../models/account.js" */
@@ -12,11 +13,12 @@ import { toast } from "./toast.js";
  * @param {Account} account
  * @param {Contact} contact
  */
-export function contactChoices({ client }, { session_id, pinned, muted }) {
+export function contactChoices({ client }, { session_id, pinned, muted, labels }) {
   const all = words();
   return [
     { name: pinned ? all.unpin : all.pin, act: () => attempt(client.pin(session_id, !pinned)) },
     { name: muted ? all.unmute : all.mute, act: () => attempt(client.mute(session_id, !muted)) },
+    { name: all.label, act: () => askLabels(labels, (wanted) => attempt(client.label(session_id, wanted))) },
     {
       name: all.clear,
       danger: true,
@@ -28,6 +30,19 @@ export function contactChoices({ client }, { session_id, pinned, muted }) {
       act: () => confirmFirst(all.remove_sure, all.remove, () => attempt(client.deleteContact(session_id))),
     },
   ];
+}
+
+/**
+ * @param {string[]} labels
+ * @param {(labels: string[]) => void} put
+ */
+function askLabels(labels, put) {
+  const { input, row } = field(words().labels, { maxlength: String(LABELS_MAX * (LABEL_CHARS_MAX + 2)) });
+  input.value = labels.join(", ");
+  openDialog(words().label, [row, h("p", { class: "hint" }, words().labels_hint)], words().save, () => {
+    const wanted = input.value.split(/[,，、]/).map((label) => [...label.trim()].slice(0, LABEL_CHARS_MAX).join(""));
+    put([...new Set(wanted.filter(Boolean))].slice(0, LABELS_MAX));
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Content: what a message says, drawn by its type. Everything in it was written by somebody: it enters as text. */
 
 import { nameOf } from "../models/names.js";
-import { contentLine, pieces, size } from "../format.js";
+import { contentLine, duration, pieces, size } from "../format.js";
 import { words } from "../words/index.js";
 import { avatar } from "./avatar.js";
 import { h, icon } from "./dom.js";
@@ -34,7 +34,9 @@ function image({ url, thumbnail_url, width, height }) {
   const source = safeUrl(thumbnail_url ?? url, ["https:", "blob:", "data:"]);
   if (!source) return file({ type: "image", url });
   const picture = h("img", { src: source, alt: words().image, loading: "lazy", referrerpolicy: "no-referrer", width, height });
-  const frame = h("figure", { class: "picture" }, picture);
+  const whole = safeUrl(url, ["https:"]);
+  const shown = whole ? h("a", { href: whole, target: "_blank", rel: "noopener noreferrer nofollow", title: words().open_image }, picture) : picture;
+  const frame = h("figure", { class: "picture" }, shown);
   picture.addEventListener("error", () => frame.replaceChildren(file({ type: "image", url })));
   return frame;
 }
@@ -43,10 +45,10 @@ function image({ url, thumbnail_url, width, height }) {
 function file({ type = "file", url, name, size_bytes, duration_ms }) {
   const href = safeUrl(url, ["https:", "http:"]);
   const title = name ?? words()[/** @type {"audio"} */ (type)];
-  const details = [duration_ms !== undefined && `${Math.round(duration_ms / 1000)} s`, size(size_bytes)].filter(Boolean).join(" · ");
+  const details = [typeof duration_ms === "number" && duration(duration_ms), size(size_bytes)].filter(Boolean).join(" · ");
   const inside = [
     icon(type),
-    h("span", { class: "file-text" }, h("span", { class: "file-name" }, title), details && h("span", { class: "file-size" }, details)),
+    h("span", { class: "file-text" }, h("span", { class: "file-name", title }, title), details && h("span", { class: "file-size" }, details)),
   ];
   return href ? h("a", { class: "file", href, target: "_blank", rel: "noopener noreferrer nofollow" }, ...inside) : h("span", { class: "file" }, ...inside);
 }

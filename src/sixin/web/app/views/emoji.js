@@ -6,7 +6,7 @@ import { h } from "./dom.js";
 /** Signs that are letters to some fonts, unless they are asked to be pictures. */
 const LETTERS = new Set("✌❤☕");
 
-const SIGNS = [..."😀😄😁😅😂🙂😉😊😍😘😋😎🤔🤗😴😌😔😢😭😡😱🥳🤝👍👎👏🙏💪👌✌👋🤞❤💔💯🎉🎂🎁🌹🌞🌙⭐🔥☕🍚🍜🍎🍺⚽🏀🚀🚗🏠💡📷📎✅❌❓❗"].map((sign) => (LETTERS.has(sign) ? `${sign}\ufe0f` : sign));
+const SIGNS = [..."😀😄😁😅😂🙂😉😊😍😘😋😎🤔🤗😴😌😔😢😭😡😱🥳🤝👍👎👏🙏💪👌✌👋🤞❤💔💯🎉🎂🎁🌹🌞🌙⭐🔥☕🍚🍜🍎🍺⚽🏀🚀🚗🏠💡📷📎✅❌❓❗🥰🤣🙄🎵"].map((sign) => (LETTERS.has(sign) ? `${sign}\ufe0f` : sign));
 const COLUMNS = 8;
 
 /**

@@ -124,7 +124,7 @@ export class ListView {
    * @param {{selected: boolean, draft: string, typing: boolean, active: boolean}} state
    */
   #draw(contact, { selected, draft, typing, active }) {
-    const { session_id, peer, last_message, unread, pinned, muted } = contact;
+    const { session_id, peer, last_message, unread, pinned, muted, labels } = contact;
     const line = typing ? words().typing : draft || (last_message ? preview(last_message, this.#account.uid, nameOf(peer)) : "");
     return h(
       "div",
@@ -149,6 +149,9 @@ export class ListView {
           "span",
           { class: "contact-bottom" },
           h("span", { class: `contact-line ${typing ? "is-typing" : ""}` }, draft && !typing && h("em", {}, `[${words().draft}] `), line),
+          // One, and how many more: what was said is to have room beside it.
+          labels.length > 0 && h("span", { class: "label", title: labels.join(", ") }, labels[0]),
+          labels.length > 1 && h("span", { class: "label", "aria-label": labels.slice(1).join(", "), role: "img" }, `+${labels.length - 1}`),
           pinned && icon("pin", words().pinned),
           muted && icon("mute", words().muted),
           unread > 0 && h("span", { class: `badge ${muted ? "is-muted" : ""}`, "aria-label": words().unread(unread) }, unread > 999 ? "999+" : String(unread)),

@@ -5,10 +5,12 @@ import { day, dayKey } from "../format.js";
 import { words } from "../words/index.js";
 import { arrange, h, iconButton } from "./dom.js";
 import { drawMessage, drawPending, isReadBy } from "./message.js";
+import { drawQuote } from "./quote.js";
+import { toast } from "./toast.js";
 
 /** @import {Account} from "../models/account.js" */
 /** @import {Conversation} from "../models/conversation.js" */
-/** @import {Message} from "../../sdk/types.js" */
+/** @import {Content, Message} from "../../sdk/types.js" */
 
 /** So near to the bottom one is at the bottom. */
 const NEAR_PX = 48;
@@ -44,7 +46,14 @@ export class LogView {
     this.rows = h("div", { class: "log-rows" });
     this.box = h(
       "div",
-      { class: "log", role: "log", tabindex: "0", "aria-label": words().pick, onscroll: () => this.#onScroll() },
+      {
+        class: "log",
+        role: "log",
+        tabindex: "0",
+        "aria-label": words().pick,
+        onscroll: () => this.#onScroll(),
+        onclick: (/** @type {MouseEvent} */ event) => this.#onTap(/** @type {Element} */ (event.target)),
+      },
       this.rows,
     );
     this.down = iconButton("down", words().to_newest, () => this.toNewest(), { class: "icon-button to-newest", hidden: true });
@@ -132,17 +141,31 @@ export class LogView {
       }
       const first = !last || last.sender !== message.sender || last.status !== "normal" || message.sent_at_ms - last.sent_at_ms > RUN_MS;
       const read = isReadBy(message, contact?.peer_read_msg_id ?? "0");
-      keep(message.msg_id, `${message.version_id}${first}${read}`, () => drawMessage(this.#account, message, { first, read }));
+      const { quote, standing } = this.#quote(message.content);
+      keep(message.msg_id, `${message.version_id}${first}${read}${standing}`, () =>
+        drawMessage(this.#account, message, { first, read, quote: quote() }),
+      );
       last = message;
     }
     for (const [nth, entry] of entries.entries()) {
       if (known.has(`${this.#account.uid}/${entry.seq_id}`)) continue;
       if (!nth) this.#dayLine(keep, last?.sent_at_ms, entry.queued_at_ms);
       const first = nth === 0 && last?.sender !== this.#account.uid;
-      keep(`seq/${entry.seq_id}`, `${entry.refused}${!!entry.said}`, () => drawPending(this.#account, entry, { first }));
+      const { quote, standing } = this.#quote(entry.body.content);
+      keep(`seq/${entry.seq_id}`, `${entry.refused}${!!entry.said}${standing}`, () =>
+        drawPending(this.#account, entry, { first, quote: quote() }),
+      );
     }
     this.#rows = rows;
     return [...rows.values()].map(({ row }) => row);
+  }
+
+  /** What a message answers, and how that stands. @param {Content | null} content */
+  #quote(content) {
+    if (!content?.reply_to) return { quote: () => null, standing: "" };
+    const original = this.#conversation.original(content.reply_to);
+    const element = () => drawQuote(this.#account, original, (msg_id) => this.show(msg_id));
+    return { quote: () => ({ element: element(), original }), standing: original ? `/${original.version_id}` : `/${original}` };
   }
 
   #head() {
@@ -179,6 +202,12 @@ export class LogView {
   #isUnread({ msg_id, sender, status }) {
     const unread = this.#unread_above !== null && sender !== this.#account.uid && status === "normal";
     return unread && compareIds(msg_id, /** @type {string} */ (this.#unread_above)) > 0;
+  }
+
+  /** A finger does not hover: the message it touched shows what can be done with it. @param {Element} at */
+  #onTap(at) {
+    for (const row of this.rows.querySelectorAll(".is-tapped")) row.classList.remove("is-tapped");
+    at.closest(".message")?.classList.add("is-tapped");
   }
 
   // Scrolling.
@@ -234,6 +263,20 @@ export class LogView {
     if (this.#read === newest.msg_id) return;
     this.#read = newest.msg_id;
     this.#account.client.read(contact.session_id, newest.msg_id).catch(() => (this.#read = ""));
+  }
+
+  /** Bring a message into sight, from wherever it is, and mark it for a moment. @param {string} msg_id */
+  async show(msg_id) {
+    if (!(await this.#conversation.showAround(msg_id))) return toast(words().not_available);
+    this.#sticky = false;
+    this.#render();
+    const row = this.#rows.get(msg_id)?.row;
+    if (!row) return;
+    row.scrollIntoView({ block: "center" });
+    row.tabIndex = -1;
+    row.focus({ preventScroll: true });
+    row.classList.add("is-shown");
+    row.addEventListener("animationend", () => row.classList.remove("is-shown"), { once: true });
   }
 
   /** Somebody answered: what came before is no longer new to him. */

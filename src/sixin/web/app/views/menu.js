@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-/** @typedef {{name: string, act: () => void, danger?: boolean}} Choice */
+/** @typedef {{name: string, act: () => unknown, danger?: boolean}} Choice */
 
 /** @type {(() => void) | null} */
 let closeOpen = null;

@@ -8,9 +8,13 @@ import { attempt } from "./contact_actions.js";
 import { drawContent } from "./content.js";
 import { h, icon, iconButton } from "./dom.js";
 import { openMenu } from "./menu.js";
+import { quoted } from "./quote.js";
+import { onSwipe } from "./swipe.js";
 
 /** @import {Account} from "../models/account.js" */
 /** @import {Entry, Message} from "../../sdk/types.js" */
+
+/** @typedef {{element: HTMLElement, original: Message | null | undefined}} Quote what a message answers, drawn */
 
 /** How long a message may be taken back; the server decides, this only hides what is surely too late. */
 const RECALL_WINDOW_MS = 120_000;
@@ -18,9 +22,9 @@ const RECALL_WINDOW_MS = 120_000;
 /**
  * @param {Account} account
  * @param {Message} message
- * @param {{first: boolean, read: boolean}} place `first` of a run by one sender; `read` by the peer
+ * @param {{first: boolean, read: boolean, quote: Quote | null}} place `first` of a run by one sender; `read` by the peer
  */
-export function drawMessage(account, message, { first, read }) {
+export function drawMessage(account, message, { first, read, quote }) {
   const mine = message.sender === account.uid;
   if (message.status !== "normal" || !message.content) return drawNotice(account, message);
   if (message.content.type === "tips") return h("div", { class: "notice" }, String(message.content.text));
@@ -28,6 +32,7 @@ export function drawMessage(account, message, { first, read }) {
   const bubble = h(
     "div",
     { class: `bubble kind-${message.content.type}` },
+    quote?.element,
     drawContent(message.content),
     h("span", { class: "meta" }, h("time", { title: fullTime(message.sent_at_ms) }, timeOfDay(message.sent_at_ms)), state),
   );
@@ -41,8 +46,10 @@ export function drawMessage(account, message, { first, read }) {
     event.preventDefault();
     openMenu(more, choicesFor(account, message), { x: event.clientX, y: event.clientY });
   });
+  onSwipe(bubble, () => account.conversation?.answer(message.msg_id));
   const who = mine ? words().you : nameOf(message.sender);
-  return named(row, `${who}: ${preview(message, account.uid, who)}, ${timeOfDay(message.sent_at_ms)}`);
+  const told = [`${who}: ${preview(message, account.uid, who)}`, answers(account, quote), timeOfDay(message.sent_at_ms)];
+  return named(row, told.filter(Boolean).join(", "));
 }
 
 /**
@@ -58,14 +65,16 @@ function drawNotice(account, message) {
 /**
  * @param {Account} account
  * @param {Entry & {said?: Message}} entry
- * @param {{first: boolean}} place
+ * @param {{first: boolean, quote: Quote | null}} place
  */
-export function drawPending({ client, uid }, entry, { first }) {
-  const { refused, reason, said, body, queued_at_ms } = entry;
-  const state = refused ? icon("failed", words().state_failed) : said ? icon("sent", words().state_sent) : icon("clock", words().state_pending);
+export function drawPending(account, entry, { first, quote }) {
+  const { client, uid } = account;
+  const { refused, reason, said: known, body, queued_at_ms } = entry;
+  const state = refused ? icon("failed", words().state_failed) : known ? icon("sent", words().state_sent) : icon("clock", words().state_pending);
   const bubble = h(
     "div",
     { class: `bubble kind-${body.content.type}` },
+    quote?.element,
     drawContent(body.content),
     h("span", { class: "meta" }, h("time", {}, timeOfDay(queued_at_ms)), state),
   );
@@ -80,7 +89,18 @@ export function drawPending({ client, uid }, entry, { first }) {
     );
   const row = h("div", { class: `message is-mine is-pending ${refused ? "is-failed" : ""} ${first ? "is-first" : ""}` }, bubble, failure);
   const told = refused ? words().state_failed : words().state_pending;
-  return named(row, `${words().you}: ${preview({ status: "normal", content: body.content, sender: uid }, uid, "")}, ${told}`);
+  const said = `${words().you}: ${preview({ status: "normal", content: body.content, sender: uid }, uid, "")}`;
+  return named(row, [said, answers(account, quote), told].filter(Boolean).join(", "));
+}
+
+/**
+ * @param {Account} account
+ * @param {Quote | null} quote
+ */
+function answers(account, quote) {
+  if (!quote) return "";
+  const { who, line } = quoted(account, quote.original);
+  return words().replies_to(who, line);
 }
 
 /**
@@ -97,11 +117,12 @@ function named(row, name) {
  * @param {Account} account
  * @param {Message} message
  */
-function choicesFor({ client, uid }, message) {
+function choicesFor({ client, uid, conversation }, message) {
   const all = words();
   const { content, sender, sent_at_ms } = message;
   const mine = sender === uid;
-  const choices = [];
+  /** @type {import("./menu.js").Choice[]} */
+  const choices = [{ name: all.reply, act: () => conversation?.answer(message.msg_id) }];
   if (content?.type === "text") {
     choices.push({ name: all.copy, act: () => attempt(navigator.clipboard.writeText(String(content.text))) });
   }

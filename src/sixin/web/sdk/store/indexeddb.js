@@ -50,6 +50,8 @@ export class IndexedDbStore {
     for (const one of held) rows("held").put(one);
     for (const entry of writes.entries ?? []) rows("entries").put(entry);
     for (const number of writes.settled ?? []) rows("entries").delete(number);
+    // Nothing more comes, unless a cursor still walks: so it is written without waiting for a thousand puts to be told.
+    if (!cleared.length && !gaps.length) transaction.commit();
     await finished(transaction);
   }
 
@@ -75,6 +77,15 @@ export class IndexedDbStore {
         else cursor.continue();
       };
     });
+  }
+
+  /**
+   * @param {string} msg_id
+   * @returns {Promise<Message | null>}
+   */
+  async message(msg_id) {
+    const transaction = (await this.#database).transaction("messages");
+    return (await done(transaction.objectStore("messages").get(msg_id))) ?? null;
   }
 
   async clear() {

@@ -67,6 +67,11 @@ export class MemoryStore {
     return structuredClone(found.sort((one, other) => one.sort_key - other.sort_key).slice(-limit));
   }
 
+  /** @param {string} msg_id */
+  async message(msg_id) {
+    return structuredClone(this.#messages.get(msg_id) ?? null);
+  }
+
   async clear() {
     this.#forget();
     this.#entries.clear();
