@@ -73,16 +73,16 @@ class Encoded:
 
     def message_page(self, page: MessagePage) -> bytes:
         """The answer of a pull of messages."""
-        return b'{"messages":[%b],"version_id":%d,"more":%b}' % (
-            b",".join([encode(message_view(message)) for message in page.messages]),
+        return b'{"messages":%b,"version_id":%d,"more":%b}' % (
+            encode([message_view(message) for message in page.messages]),
             page.version_id,
             _BOOL[page.more],
         )
 
     def contact_page(self, page: ContactPage) -> bytes:
         """The answer of a pull of contacts."""
-        return b'{"contacts":[%b],"version_id":%d,"more":%b,"unread_total":%d}' % (
-            b",".join([encode(contact_view(contact)) for contact in page.contacts]),
+        return b'{"contacts":%b,"version_id":%d,"more":%b,"unread_total":%d}' % (
+            encode([contact_view(contact) for contact in page.contacts]),
             page.version_id,
             _BOOL[page.more],
             page.unread_total,
