@@ -8,6 +8,8 @@ import pytest
 
 from sixin.core import errors
 from sixin.core.ids import SessionId, Uid, pair_session_id
+from sixin.core.limits import STORE_TIMEOUT_S
+from sixin.server.store import postgres_reads
 from sixin.server.store.base import Store
 from tests.conformance.engines import Postgres
 from tests.conformance.scene import ANN, ANN_BEN, BEN, Place, Scene
@@ -110,6 +112,22 @@ async def test_who_gives_up_takes_nobody_along(empty_postgres_url: str) -> None:
         assert impatient.cancelled()
         async with asyncio.timeout(DEADLINE_S):
             assert (await patient).uid == BEN
+
+
+async def test_who_waits_behind_reads_that_hang_is_told_in_time(
+    empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_reads, "STORE_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(postgres_reads, "POSTGRES_READ_BATCHES_MAX", 1)
+    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as operator:
+        await operator.execute("BEGIN; LOCK sixin.users IN ACCESS EXCLUSIVE MODE")
+        (hanging,) = await held_up(empty_postgres_url, [node.store.user(ANN)])
+
+        async with asyncio.timeout(STORE_TIMEOUT_S / 2):  # the batch in front hangs for all of it
+            with pytest.raises(errors.Unavailable, match="in time"):
+                await node.store.contact(ANN, ANN_BEN)
+        with pytest.raises(errors.Unavailable, match="in time"):
+            await hanging
 
 
 async def test_reads_under_way_are_told_when_the_store_closes(empty_postgres_url: str) -> None:

@@ -95,6 +95,8 @@ class PostgresServer(Server):
             "fsync": "on",
             "synchronous_commit": "on",
             "full_page_writes": "on",
+            # After a kill, one sync of the file system instead of one of each file: 0.4 s instead of 4.6 s.
+            "recovery_init_sync_method": "syncfs",
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log_file.open("ab") as log:

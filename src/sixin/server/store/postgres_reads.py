@@ -19,6 +19,7 @@ from sixin.core.limits import (
     POSTGRES_READ_BATCHES_MAX,
     POSTGRES_READ_ROWS_MAX,
     READS_WAITING_MAX,
+    STORE_TIMEOUT_S,
 )
 from sixin.core.message import Message
 from sixin.server.store.postgres_link import Link
@@ -120,7 +121,11 @@ class Reads:
             self._begin_soon = loop.call_soon(self._begin)
         self._unanswered += 1
         try:
-            return await answer
+            # The batch has its own limit, but it may begin late, behind others that hang.
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                return await answer
+        except TimeoutError:
+            raise errors.Unavailable("The database does not answer in time; try again in a moment.") from None
         finally:
             self._unanswered -= 1
 
