@@ -2,7 +2,7 @@
 
 from sixin.core.ids import Uid
 from sixin.core.limits import BUS_EXPIRY_S, BUS_HEARTBEAT_S, BUS_UIDS_MAX
-from sixin.server.bus.routes import Count, Here, Moved, Routes, Users
+from sixin.server.bus.routes import Count, Here, Moved, Routes
 
 ANN, BEN, CID = Uid(1), Uid(2), Uid(3)
 
@@ -80,16 +80,48 @@ def test_a_list_is_taken_only_whole() -> None:
     there.disconnect(ANN)
     there.announcement()
     parts = list(there.users())
-    assert [(part.first, part.last) for part in parts] == [(True, False), (False, True)]
+    assert [len(part.uids) for part in parts] == [BUS_UIDS_MAX, BUS_UIDS_MAX]
 
     here.take_users(parts[0], 0.0)
     assert here.is_connected(ANN)
     here.take_users(parts[1], 0.0)
     assert not here.is_connected(ANN)
     assert here.is_connected(Uid(2 * BUS_UIDS_MAX + 1))
-    # One whose first part was lost and whose rest came twice says no more than it has.
-    here.take_users(Users("there", 2, [BEN], first=True, last=True), 0.0)
-    assert here.nodes_of([CID]) == []
+
+
+def test_a_list_of_which_a_part_was_lost_is_asked_for_again() -> None:
+    here, there = Routes("here"), Routes("there")
+    for uid in range(1, 2 * BUS_UIDS_MAX + 2):
+        there.connect(Uid(uid))
+    there.announcement()
+    here.take_here(there.here(), 0.0)
+    assert here.to_ask(0.0) == ["there"]
+    _, second, third = there.users()
+    here.take_users(second, 0.0)
+    here.take_users(third, 0.0)
+
+    assert here.to_ask(BUS_HEARTBEAT_S) == ["there"]
+    followed(by=here, of=there)
+    assert here.to_ask(2 * BUS_HEARTBEAT_S) == []
+    assert here.is_connected(ANN)
+
+
+def test_parts_of_two_revisions_do_not_make_a_list() -> None:
+    here, there = Routes("here"), Routes("there")
+    for uid in range(1, BUS_UIDS_MAX + 2):
+        there.connect(Uid(uid))
+    there.announcement()
+    here.take_here(there.here(), 0.0)
+    before, _ = there.users()
+    here.take_users(before, 0.0)
+    there.disconnect(ANN)
+    there.connect(Uid(BUS_UIDS_MAX + 2))
+    there.announcement()
+    _, after = there.users()
+    here.take_users(after, 0.0)
+
+    assert here.to_ask(0.0) == ["there"]
+    assert not here.is_connected(ANN)
 
 
 def test_what_was_not_announced_yet_is_not_in_the_list_of_that_revision() -> None:

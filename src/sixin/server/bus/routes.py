@@ -57,13 +57,13 @@ class Asked(Struct, frozen=True, tag="asked"):
 
 
 class Users(Struct, frozen=True, tag="users"):
-    """A part of the whole list at a revision, to one. The last part says so."""
+    """A part of the whole list at a revision, to one."""
 
     node: str
     revision: int
     uids: list[Uid]
-    first: bool
-    last: bool
+    total: int
+    """Users of the whole list: it is whole when so many have come, whichever part was lost before."""
 
 
 Word = Here | Moved | Count | Gone | Asked | Users
@@ -77,7 +77,8 @@ class Peer:
     revision: int = UNKNOWN
     uids: set[Uid] = field(default_factory=set)
     arriving: set[Uid] = field(default_factory=set)
-    """The parts of its list that have come so far."""
+    """The parts of its list that have come so far, all of one revision: there it is always the same list."""
+    arriving_revision: int = UNKNOWN
     asked_at: float = -BUS_HEARTBEAT_S
     told: int = 0
     """Messages sent to it, those that were lost on the way out included."""
@@ -134,10 +135,8 @@ class Routes:
     def users(self) -> Iterator[Users]:
         """This node's list in parts, at its revision. What was not announced yet is announced after it."""
         uids = list((self.own - self._came) | self._left)
-        starts = range(0, max(1, len(uids)), BUS_UIDS_MAX)
-        for start in starts:
-            part = uids[start : start + BUS_UIDS_MAX]
-            yield Users(self.me, self.revision, part, first=start == 0, last=start == starts[-1])
+        for start in range(0, max(1, len(uids)), BUS_UIDS_MAX):
+            yield Users(self.me, self.revision, uids[start : start + BUS_UIDS_MAX], total=len(uids))
 
     def heard(self, node: str, now: float) -> Peer:
         """A node is alive."""
@@ -170,12 +169,12 @@ class Routes:
         peer.uids.difference_update(moved.left)
 
     def take_users(self, users: Users, now: float) -> None:
-        """A part of a node's list; the last one makes it known."""
+        """A part of a node's list; the one that makes it whole makes it known."""
         peer = self.heard(users.node, now)
-        if users.first:
-            peer.arriving = set()
+        if users.revision != peer.arriving_revision:
+            peer.arriving, peer.arriving_revision = set(), users.revision
         peer.arriving.update(users.uids)
-        if users.last:
+        if len(peer.arriving) == users.total:
             peer.uids, peer.arriving = peer.arriving, set()
             peer.revision = users.revision
 
