@@ -243,3 +243,15 @@ def test_a_preview_proves_nothing_where_more_is_missing_or_another_message_chang
         device = Device(Range(0, 5, 5), contacts=(contact(1, 5),))
         device.take(device.sync.contact_noticed(2, late))
         assert device.sync.requests() == [PullNew(HERE, 5, 4)]
+
+
+def test_a_refused_page_of_history_does_not_make_it_forget_a_range_that_lags() -> None:
+    """Somebody scrolls while changes of older messages are still coming, and the server has no time for his page."""
+    device = Device(Range(1, 4, 4), Range(10, 12, 12), contacts=(contact(5, 12),))
+    (pull,) = device.asks()
+    assert isinstance(pull, PullNew)
+    device.sync.refused(device.sync.page_of(HERE, 10, 20), again=False)
+
+    device.take(device.sync.new_pulled(pull, [message(1, 6)], 6, more=True))
+    assert device.asks() == [PullNew(HERE, 6, SIZES.changes, born_up_to=4)]
+    assert not device.sync.idle

@@ -7,7 +7,9 @@ import time
 import aiohttp
 import pytest
 
-from sixin.core.limits import CONNECTION_REQUESTS_MAX, CONNECTIONS_PER_USER_MAX
+from sixin.core import errors
+from sixin.core.contact import UserHead
+from sixin.core.limits import CONNECTION_REQUESTS_MAX, CONNECTIONS_PER_USER_MAX, HELLO_TIMEOUT_S
 from tests.server.house import DEADLINE_S, House, open_house, until
 
 ANN, BOB = 1001, 1002
@@ -141,6 +143,23 @@ async def test_one_user_has_a_limit_of_connections(house: House) -> None:
     await first.socket.close()
     await until(lambda: len(house.node.websocket.conversations) == CONNECTIONS_PER_USER_MAX)
     await house.device(ANN)
+
+
+async def test_a_token_that_expires_while_its_welcome_is_being_read_ends_the_connection_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By then it is told things already, and a slow database is no reason to go on with that."""
+
+    async def never() -> UserHead:
+        await asyncio.sleep(DEADLINE_S)
+        raise errors.Unavailable
+
+    monkeypatch.setattr(house.node.websocket.pulls, "head", lambda uid: never())
+    device = await house.connect()
+    hello = json.dumps({"id": 1, "op": "hello", "body": {"token": house.token(ANN, ttl_s=1.5)}})
+    await device.send_frame(hello.encode())
+    async with asyncio.timeout(HELLO_TIMEOUT_S / 2):
+        assert await device.frame() == {"notice": "bye", "code": "expired"}
 
 
 async def test_a_token_that_expires_takes_its_connection_along_within_a_second(house: House) -> None:

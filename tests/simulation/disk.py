@@ -51,7 +51,7 @@ class Disk:
         self.lock = Lock()
         self.owner: Process | None = None
         self.failed_syncs = 0
-        self._refusing = 0
+        self._refusing: list[float] = []
 
     def write(self, changes: Changes) -> None:
         """Make it durable and visible."""
@@ -62,11 +62,11 @@ class Disk:
         if isinstance(self.rows, SqliteRows):
             self.rows.reopen()
 
-    async def refuse_for(self, seconds: float) -> None:
-        """Answer nobody for a while, as a database does that is being moved."""
-        self._refusing += 1
+    async def refuse_for(self, seconds: float, share: float) -> None:
+        """Refuse a share of what is asked for a while: all of it, as a database does that is being moved, or some."""
+        self._refusing.append(share)
         await asyncio.sleep(seconds)
-        self._refusing -= 1
+        self._refusing.remove(share)
 
     def maybe(self, probability: float) -> bool:
         """Whether a fault happens now."""
@@ -74,7 +74,7 @@ class Disk:
 
     def fails(self, probability: float) -> bool:
         """Whether it does not do what it is asked now."""
-        return self.maybe(probability) or self._refusing > 0
+        return self.maybe(probability) or any(self.maybe(share) for share in self._refusing)
 
 
 class SimulatedStore(Store):

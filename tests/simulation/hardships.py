@@ -14,6 +14,9 @@ from tests.simulation.actions import Action, Crowd
 GLANCES: Final = 8
 """How often somebody opens a chat in the second in which his phone wakes."""
 
+SCROLLS: Final = 12
+"""And how often he scrolls back then, where the database may be refusing what he asks for."""
+
 
 class Hardships(Struct, frozen=True):
     """Which of them a run has."""
@@ -79,7 +82,10 @@ def _away(chance: Random, crowd: Crowd, at_s: float, *, outage: bool) -> Iterato
     for nth, op in enumerate(talk, 1):
         yield Action(at_s + nth * pace_s, "do", chance.choice(others), op, chance.getrandbits(32))
     if outage:
-        yield Action(wakes_s + chance.random() * 0.3, "outage", 0, amount=chance.choice([0.05, 0.2, 1.0]))
+        what = chance.choice(["some", "some", "all"])
+        yield Action(wakes_s + chance.random() * 0.3, "outage", 0, what, amount=chance.choice([0.2, 1.0]))
+        for _ in range(SCROLLS):
+            yield Action(wakes_s + chance.random(), "do", phone, "pull_old", chance.getrandbits(32))
     if chance.random() < 0.3:
         yield Action(wakes_s + chance.random() * 0.3, "drop", phone)
     for _ in range(GLANCES):

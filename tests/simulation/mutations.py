@@ -16,6 +16,7 @@ from sixin.server.store.base import Store
 from sixin.verify.checker import check
 from sixin.verify.contract import Verdict
 from sixin.verify.history import History
+from tests.simulation.hardships import Hardships
 from tests.simulation.plan import Faults, Plan, make_plan
 from tests.simulation.world import Failed, run
 
@@ -76,6 +77,7 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
         raw_devices=1 if mutation.phones else mutation.devices,
         sdk_devices=mutation.phones,
         throttled=False,
+        hardships=Hardships(),
         page=[1, 2][seed % 2] if mutation.phones else [3, 50][seed % 2],
     )
 

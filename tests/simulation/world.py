@@ -202,7 +202,7 @@ class World:
         elif action.kind == "register":
             await self.servers.register(self.people[0].uid)
         elif action.kind == "outage":
-            await self.disk.refuse_for(action.amount)
+            await self.disk.refuse_for(action.amount, 0.5 if action.op == "some" else 1.0)
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000

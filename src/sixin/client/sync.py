@@ -210,14 +210,15 @@ class Sync:
 
     def refused(self, pull: Pull, *, again: bool) -> None:
         """A pull was refused. `again`: ask once more; else not until something new is heard."""
-        self._release(pull)
+        was_asked = self._release(pull)
         if isinstance(pull, PullContacts):
             self._contacts_due = self._contacts_due or again
         elif again:
             self._stir(pull.session_id)
             if isinstance(pull, PullNew):
                 self._to_check[pull.session_id] = None
-        elif pull.session_id not in self._news:
+        elif was_asked and pull.session_id not in self._news:
+            # Not for a page that somebody scrolled to: what is due in its session has nothing to do with it.
             self._drop(pull.session_id)
 
     # What to ask for.
@@ -301,12 +302,16 @@ class Sync:
         self._to_check.pop(session_id, None)
         self._to_open.pop(session_id, None)
 
-    def _release(self, pull: Pull) -> None:
+    def _release(self, pull: Pull) -> bool:
+        """Whether it was one of `requests`, and is no longer under way."""
         # Compared by identity: a page that a reader asked for is nobody's turn.
         if pull is self._contacts_asked:
             self._contacts_asked = None
-        elif not isinstance(pull, PullContacts) and self._asked.get(pull.session_id) is pull:
+            return True
+        if not isinstance(pull, PullContacts) and self._asked.get(pull.session_id) is pull:
             del self._asked[pull.session_id]
+            return True
+        return False
 
     def _message_version(self, session_id: SessionId) -> int:
         contact = self._heads.contacts.get(session_id)

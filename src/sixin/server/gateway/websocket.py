@@ -289,6 +289,9 @@ class Conversation:
         if not self._door.hub.connect(identity.uid, self):
             self._refuse_hello(hello.id, errors.Unavailable("You have too many connections."), "too_many")
             return
+        # From here on it is told things, and so its token has to last: also while the head is still being read.
+        self._cancel_timer()
+        self._watch_expiry(identity)
         head = self._door.pulls.head(identity.uid)
         if isinstance(head, UserHead):
             self._welcome(hello.id, head)
@@ -320,25 +323,25 @@ class Conversation:
             self._welcome(request_id, found)
 
     def _welcome(self, request_id: int, head: UserHead) -> None:
-        actor, identity = self._actor, self._identity
-        if self._connection.state is not State.GREETING or actor is None or identity is None:
+        actor = self._actor
+        if self._connection.state is not State.GREETING or actor is None:
             return
         self._connection.welcome()
-        self._cancel_timer()
-        left_s = identity.expires_at_s - self._door.now_s()
-        # Loops count in milliseconds of 32 bits in places; a token that outlives a day is looked at again daily.
-        self._timer = asyncio.get_running_loop().call_later(min(left_s, 86_400.0), self._expire)
         answer = HelloAnswer(str(actor.uid), actor.device_id, int(self._door.now_s() * 1_000), head.version_id)
         self._say(encode_ok(request_id, encode(answer)))
 
     def _expire(self) -> None:
         if self._identity is None:
             return
-        left_s = self._identity.expires_at_s - self._door.now_s()
-        if left_s <= 0:
+        if self._identity.expires_at_s <= self._door.now_s():
             self.say_bye("expired")
         else:
-            self._timer = asyncio.get_running_loop().call_later(min(left_s, 86_400.0), self._expire)
+            self._watch_expiry(self._identity)
+
+    def _watch_expiry(self, identity: Identity) -> None:
+        left_s = identity.expires_at_s - self._door.now_s()
+        # Loops count in milliseconds of 32 bits in places; a token that outlives a day is looked at again daily.
+        self._timer = asyncio.get_running_loop().call_later(min(left_s, 86_400.0), self._expire)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

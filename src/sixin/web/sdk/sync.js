@@ -281,13 +281,14 @@ export class Sync {
    * @param {{again: boolean}} how
    */
   refused(pull, { again }) {
-    this.#release(pull);
+    const was_asked = this.#release(pull);
     if (pull.pull === "pull_contacts") {
       this.#contacts_due ||= again;
     } else if (again) {
       this.#stir(pull.session_id);
       if (pull.pull === "pull_new") this.#to_check.add(pull.session_id);
-    } else if (!this.#news.has(pull.session_id)) {
+    } else if (was_asked && !this.#news.has(pull.session_id)) {
+      // Not for a page that somebody scrolled to: what is due in its session has nothing to do with it.
       this.#drop(pull.session_id);
     }
   }
@@ -389,13 +390,20 @@ export class Sync {
     for (const known of [this.#due, this.#news, this.#heard, this.#to_check, this.#to_open]) known.delete(session_id);
   }
 
-  /** @param {Pull} pull */
+  /**
+   * Whether it was one of `requests`, and is no longer under way.
+   * @param {Pull} pull
+   */
   #release(pull) {
     // Compared by identity: a page that a reader asked for is nobody's turn.
-    if (pull === this.#contacts_asked) this.#contacts_asked = null;
-    else if (pull.pull !== "pull_contacts" && this.#asked.get(pull.session_id) === pull) {
-      this.#asked.delete(pull.session_id);
+    if (pull === this.#contacts_asked) {
+      this.#contacts_asked = null;
+      return true;
     }
+    if (pull.pull !== "pull_contacts" && this.#asked.get(pull.session_id) === pull) {
+      return this.#asked.delete(pull.session_id);
+    }
+    return false;
   }
 
   /** @param {string} session_id */
