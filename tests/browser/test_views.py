@@ -72,6 +72,20 @@ def test_history_keeps_its_place_while_pages_come_in_above(desk: Desk) -> None:
     expect(desk.ann.bubble("line 149.")).to_be_in_viewport()
 
 
+def test_who_reaches_the_top_stays_with_what_stood_there(desk: Desk) -> None:
+    for nth in range(400):
+        desk.server.call(
+            "1002", "send", {"to": "1001", "seq_id": 6_000 + nth, "content": {"type": "text", "text": f"row {nth}."}}
+        )
+    expect(desk.ann.bubble("row 399.")).to_be_visible()
+    top = desk.ann.texts()[0]
+    desk.ann.log.evaluate("(log) => { log.scrollTop = 0; }")
+    expect(desk.ann.log.locator(".message .words").first).not_to_have_text(top)
+    desk.page.wait_for_timeout(500)  # nothing happens: more pages must not come
+    expect(desk.ann.bubble(top)).to_be_in_viewport()
+    assert desk.ann.log.evaluate("(log) => log.scrollTop") > 0
+
+
 def test_everything_can_be_done_without_a_mouse(desk: Desk) -> None:
     box = desk.ann.pane.get_by_role("listbox")
     desk.ann.input.press("Escape")

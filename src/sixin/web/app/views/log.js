@@ -95,20 +95,27 @@ export class LogView {
     const before = this.#anchor();
     arrange(this.rows, this.#wanted());
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
-    else if (before?.row.isConnected) this.box.scrollTop += before.row.getBoundingClientRect().top - before.top;
+    else if (before) this.#keepInPlace(before);
     this.#size = this.#measured();
     this.#showDown();
     this.#page();
   }
 
-  /** The first row in sight: whatever changes, it stays where it is. */
+  /** The first message in sight: whatever changes, it stays where it is. The lines between them move up with a page. */
   #anchor() {
     const top = this.box.getBoundingClientRect().top;
-    for (const { row } of this.#rows.values()) {
+    for (const [key, { row }] of this.#rows) {
+      if (/^(head|unread|day)/.test(key)) continue;
       const box = row.getBoundingClientRect();
-      if (box.bottom > top) return { row, top: box.top };
+      if (box.bottom > top) return { key, top: box.top };
     }
     return null;
+  }
+
+  /** By its name, not its element: with a page above it the first of a run may be drawn anew. @param {{key: string, top: number}} before */
+  #keepInPlace({ key, top }) {
+    const row = this.#rows.get(key)?.row;
+    if (row) this.box.scrollTop += row.getBoundingClientRect().top - top;
   }
 
   /** @returns {Node[]} */
