@@ -76,7 +76,8 @@ export class History {
       if (oldest && compareIds(msg_id, oldest.msg_id) < 0) high = oldest.sort_key - 1;
       else low = middle + 1;
       if (low > high) return null;
-      const half = Math.floor((low + high) / 2);
+      // A page reaches down from its highest place: so its middle is put where the middle is.
+      const half = Math.min(high, Math.floor((low + high + PAGE_MESSAGES_DEFAULT) / 2));
       middle = low > 1 ? half : Math.max(half, high - leap);
       ({ messages } = await this.page(session_id, middle + 1, PAGE_MESSAGES_DEFAULT));
     }

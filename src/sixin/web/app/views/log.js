@@ -94,26 +94,28 @@ export class LogView {
   #render() {
     const before = this.#anchor();
     arrange(this.rows, this.#wanted());
-    const row = before && this.#rows.get(before.key)?.row;
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
-    else if (row) this.box.scrollTop += row.getBoundingClientRect().top - before.top;
+    else if (before) this.#keepInPlace(before);
     this.#size = this.#measured();
     this.#showDown();
     this.#page();
   }
 
-  /**
-   * The first message in sight: whatever changes, it stays where it is. The lines between messages do not, they go up
-   * when a page comes in above: held by one, somebody at the top would see all of the history rush past.
-   */
+  /** The first message in sight: whatever changes, it stays where it is. The lines between them move up with a page. */
   #anchor() {
     const top = this.box.getBoundingClientRect().top;
     for (const [key, { row }] of this.#rows) {
-      if (key === "head" || key === "unread" || key.startsWith("day/")) continue;
+      if (/^(head|unread|day)/.test(key)) continue;
       const box = row.getBoundingClientRect();
       if (box.bottom > top) return { key, top: box.top };
     }
     return null;
+  }
+
+  /** By its name, not its element: with a page above it the first of a run may be drawn anew. @param {{key: string, top: number}} before */
+  #keepInPlace({ key, top }) {
+    const row = this.#rows.get(key)?.row;
+    if (row) this.box.scrollTop += row.getBoundingClientRect().top - top;
   }
 
   /** @returns {Node[]} */
