@@ -181,9 +181,9 @@ class WitnessedClient(Client):
         self._witness = witness
         self._device = device
 
-    async def send(self, to: Where, says: Says) -> Pending[Message]:
+    async def send(self, to: Where, says: Says, *, reply_to: int | None = None) -> Pending[Message]:
         """Say something."""
-        pending = await super().send(to, says)
+        pending = await super().send(to, says, reply_to=reply_to)
         self._witness.queued(self.uid, self._device, pending.entry)
         return pending
 
