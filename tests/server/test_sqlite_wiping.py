@@ -129,7 +129,7 @@ async def test_the_log_does_not_grow_without_end(tmp_path: Path) -> None:
 
         assert (tmp_path / "sixin.db").stat().st_size > 20_000_000
         # More than this was written, and it has all gone through the log.
-        assert largest < SQLITE_WAL_BYTES_MAX + 16_000_000 < 25 * 256 * 15_000
+        assert largest < SQLITE_WAL_BYTES_MAX * 5 // 4 + 8_000_000 < 25 * 256 * 15_000
 
 
 def test_a_log_that_has_become_too_long_begins_anew_before_a_copy_has_told_how_long_it_is(
@@ -150,8 +150,8 @@ def test_a_log_that_has_become_too_long_begins_anew_before_a_copy_has_told_how_l
     checkpoints.close()
     connection.close()
 
-    # Each time it is found too long one commit later, by growing again.
-    assert 1_000_000 < largest < 1_000_000 + 5 * 110_000
+    # A quarter more than it may be, and then one commit later each time, by growing again.
+    assert 1_250_000 < largest < 1_250_000 + 5 * 110_000
 
 
 async def test_a_checkpoint_never_loses_a_commit(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ _COPIED_BYTES_MIN: Final = 1024 * 1024
 _FRAME_BYTES: Final = 4_096 + 24
 """A page in the log, with its header (https://sqlite.org/fileformat2.html#walformat)."""
 
+_COPIES_BEFORE_RESTART: Final = 3
+
 _AGAIN_S: Final = 0.1
 """When to try again after a reader stood in the way."""
 
@@ -91,9 +93,10 @@ class Checkpoints:
             self._not_before = time.monotonic() + _AGAIN_S
 
     def _is_too_long(self, size: int) -> bool:
-        """Whether the log is; how much of its file it fills is known at the end of a copy, and while the file grows."""
-        used = size if size > self._kept_bytes else self._used_bytes
-        return used > SQLITE_WAL_BYTES_MAX
+        """Whether the log is. How much of its file it fills is known after a copy. Where this comes too late, on a slow
+        disk, the file has grown by more than a quarter meanwhile, and one that grows is full to its end."""
+        grown = size > max(self._kept_bytes, SQLITE_WAL_BYTES_MAX * 5 // 4)
+        return grown or self._used_bytes > SQLITE_WAL_BYTES_MAX
 
     def _begin_anew(self, how: Literal["RESTART", "TRUNCATE"]) -> bool:
         try:
@@ -126,6 +129,20 @@ class Checkpoints:
                     if found[0] < _COPIED_BYTES_MIN or found == copied:
                         continue
                     with self._copying:
-                        ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                        self._used_bytes = max(0, frames) * _FRAME_BYTES
+                        self._used_bytes = _copy(connection)
                     copied = found
+
+
+def _copy(connection: sqlite3.Connection) -> int:
+    """Copy what is in the log, as far as nobody is in the way. Bytes of the log that are used then.
+
+    One that is too long is copied again for what came meanwhile, and for what came while that was copied: the writer,
+    who then begins it anew, waits only for the little that is left.
+    """
+    used_bytes = 0
+    for _ in range(_COPIES_BEFORE_RESTART):
+        ((_, frames, _),) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        used_bytes = max(0, frames) * _FRAME_BYTES
+        if used_bytes <= SQLITE_WAL_BYTES_MAX:
+            break
+    return used_bytes
