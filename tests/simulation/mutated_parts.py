@@ -294,6 +294,7 @@ def _tells_before_the_commit(before: Any) -> Any:
             outcome = decide(rows, command)
             if not isinstance(outcome, errors.SixinError):
                 self._committed([outcome])
+                self._tell([outcome])
             return outcome
 
         self._decide = deciding  # type: ignore[method-assign]
