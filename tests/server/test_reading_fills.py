@@ -360,6 +360,27 @@ def test_pages_of_a_long_list_become_one_tail() -> None:
     assert len(cache) == 4
 
 
+def test_a_page_with_others_behind_it_does_not_answer_for_what_has_moved_behind_it() -> None:
+    """Of what we are told, Ann's list stands at 90. The store is at 91 already, and the second of her contacts moved
+    there from 88: it is not on a page that ends at 90, and somebody else who asks must not miss it."""
+    cache = Cache()
+    first, moved, third = (
+        replace(line(version), session_id=SessionId(f"{ANN}:{2_000 + version}")) for version in (87, 88, 90)
+    )
+    cache.fill_head(UserHead(ANN, 90, 7), cache.moment())
+    page_of_two = ContactPage([first, third], 90, more=True, unread_total=7)
+    cache.fill_contacts(ANN, page_of_two, after_version=85, moment=cache.moment())
+    assert cache.contact(ANN, first.session_id) == first
+    assert cache.pull_contacts(ANN, after_version=85, limit=2) is None
+
+    moved = replace(moved, version_id=91)
+    cache.committed(Changes(contacts=(moved,), users=(UserHead(ANN, 91, 8),)))
+    assert cache.pull_contacts(ANN, after_version=85, limit=5) is None
+    rest = ContactPage([moved], 91, more=False, unread_total=8)
+    cache.fill_contacts(ANN, rest, after_version=90, moment=cache.moment())
+    assert cache.pull_contacts(ANN, after_version=90, limit=5) == rest
+
+
 def listed(ahead: Ahead, count: int) -> list[SessionId]:
     """Ann was given her list."""
     sessions = [SessionId(f"{ANN}:{2001 + nth}") for nth in range(count)]

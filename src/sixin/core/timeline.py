@@ -134,7 +134,7 @@ R = TypeVar("R", bound=_Versioned)
 class Tail(Generic[R]):
     """The newest rows of one timeline: every row whose version lies in `first … last`, by version."""
 
-    __slots__ = ("_key", "_rows", "_rows_max", "first", "last", "size")
+    __slots__ = ("_key", "_rows", "_rows_max", "first", "last", "size", "whole")
 
     def __init__(self, last: int, key: Callable[[R], Hashable], rows_max: int = TAIL_ROWS_MAX) -> None:
         """An empty tail of a timeline at version `last`; `key` tells one row from another."""
@@ -143,6 +143,8 @@ class Tail(Generic[R]):
         self.last = last
         self.size = 0
         """Rows held."""
+        self.whole = True
+        """Whether the rows are as they were at `last`, and not later: see `take`."""
         self._key = key
         self._rows: dict[Hashable, R] = {}
 
@@ -159,14 +161,17 @@ class Tail(Generic[R]):
         self.size = len(rows)
         return True
 
-    def take(self, rows: Iterable[R], last: int) -> None:
-        """Take in all that changed in the versions up to `last`. `rows`: by version, as they are at `last` or later."""
+    def take(self, rows: Iterable[R], last: int, *, whole: bool = True) -> None:
+        """Take in all that changed in the versions up to `last`. `rows`: by version, as they are at `last`; or later,
+        where they are a page that others follow. Such a tail lacks what has changed again behind its end, so it
+        answers for no range until the last page is taken in."""
         held = self._rows
         for row in rows:
             key = self._key(row)
             held.pop(key, None)
             held[key] = row
         self.last = last
+        self.whole = whole
         while len(held) > self._rows_max:
             self._drop_oldest()
         self.size = len(held)
@@ -178,7 +183,7 @@ class Tail(Generic[R]):
 
     def after(self, version_id: int) -> list[R] | None:
         """Every row that changed after a version; None where this tail cannot prove that it knows them all."""
-        if not self.first - 1 <= version_id <= self.last:
+        if not self.whole or not self.first - 1 <= version_id <= self.last:
             return None
         newest_first: list[R] = []
         for row in reversed(self._rows.values()):

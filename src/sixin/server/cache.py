@@ -132,11 +132,13 @@ class Cache:
             self._seen_of_owner(owner, page.version_id)
         elif tail is not None and tail.last == after_version:  # the next page
             self._rows -= tail.size
-            tail.take(page.contacts, page.version_id)
+            tail.take(page.contacts, page.version_id, whole=not page.more)
             self._rows += tail.size
             self._bound()
         else:
-            self._begin(self._contacts, owner, contact_tail(after_version), page.contacts, page.version_id)
+            tail = contact_tail(after_version)
+            tail.take(page.contacts, page.version_id, whole=not page.more)
+            self._begin(self._contacts, owner, tail)
         if not page.more:
             self._put_head(UserHead(owner, page.version_id, page.unread_total))
 
@@ -146,7 +148,9 @@ class Cache:
             return
         for read in tails:
             if all(map(_fits, read.messages)):
-                self._begin(self._messages, read.session_id, message_tail(read.first - 1), read.messages, read.last)
+                tail = message_tail(read.first - 1)
+                tail.take(read.messages, read.last)
+                self._begin(self._messages, read.session_id, tail)
 
     def seen(self, session_id: SessionId, version_id: int) -> None:
         """The store has shown somebody a session at a version. A commit can be read a moment before we are told of it:
@@ -168,14 +172,13 @@ class Cache:
         self._rows -= tails.pop(key).size
         self._lost += 1
 
-    def _begin(self, tails: dict[K, Tail[R]], key: K, tail: Tail[R], rows: Iterable[R], last: int) -> None:
-        """Put a tail that was read in the place of one that is older, or as old and no longer."""
+    def _begin(self, tails: dict[K, Tail[R]], key: K, tail: Tail[R]) -> None:
+        """Put a tail that was read in the place of one that is older, or as old and proves no more."""
         held = tails.get(key)
         if held is not None:
-            if held.last > last or (held.last == last and held.first <= tail.first):
+            if (held.last, held.whole, -held.first) >= (tail.last, tail.whole, -tail.first):
                 return
             self._rows -= held.size
-        tail.take(rows, last)
         tails[key] = tail
         self._rows += tail.size
         self._bound()
