@@ -15,6 +15,7 @@ from sixin.core.notices import ContactChanged, MessageChanged
 from sixin.core.rows import Keys, Loaded
 from sixin.core.timeline import MessagePage, Tail
 from sixin.server.app import Node
+from sixin.server.auth import Identity, Tokens
 from sixin.server.bus.base import Told, Typing
 from sixin.server.cache import Cache
 from sixin.server.gateway import dispatch
@@ -461,6 +462,13 @@ def _revokes_at_the_door(before: Any) -> Any:
     return revoked
 
 
+def _hands_out(before: Any) -> Any:
+    def withhold_from_ended(self: Tokens, identity: Identity, *, now_s: float) -> None:
+        return
+
+    return withhold_from_ended
+
+
 def _never_looks(before: Any) -> Any:
     async def follow(self: Following) -> None:
         await asyncio.sleep(1_000)
@@ -760,6 +768,17 @@ MUTATIONS = [
         _part(Following, "_follow_revocations", _never_looks),
         nodes=2,
         faults=Faults(0, 0, 5),
+    ),
+    Mutation(
+        "answered after the end",
+        11,
+        "cut off",
+        "gateway",
+        "A request over HTTP that waits for the store is answered although its token has ended.",
+        _part(Tokens, "withhold_from_ended", _hands_out),
+        nodes=2,
+        faults=BAD_DISK,
+        life_s=5.0,
     ),
     Mutation(
         "any session is one's own",

@@ -55,6 +55,8 @@ class Mutation(Struct):
     crashes: bool = False
     devices: int = 2
     phones: int = 0
+    life_s: float = 0.0
+    """Of a token; 0: it outlasts the run."""
 
     @property
     def named(self) -> str:
@@ -77,7 +79,7 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
         raw_devices=1 if mutation.phones else mutation.devices,
         sdk_devices=mutation.phones,
         throttled=False,
-        hardships=Hardships(),
+        hardships=Hardships(life_s=mutation.life_s),
         page=[1, 2][seed % 2] if mutation.phones else [3, 50][seed % 2],
     )
 

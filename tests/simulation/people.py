@@ -3,7 +3,7 @@
 import asyncio
 from random import Random
 
-from sixin.core.errors import SixinError, Unauthenticated
+from sixin.core.errors import SixinError, Unauthenticated, Unavailable
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
 from sixin.trial.people import Known, Person
@@ -171,8 +171,14 @@ class RawDevice:
         lost = self.chance.random() < self.faults.breaks
 
         def reply(answer: bytes | SixinError) -> None:
-            if not answered.done() and not lost:
-                answered.set_result(answer)
+            if answered.done() or lost:
+                return
+            try:
+                if isinstance(answer, bytes):
+                    node.tokens.withhold_from_ended(identity, now_s=node.clock_ms() / 1_000)
+            except Unavailable as error:
+                answer = error
+            answered.set_result(answer)
 
         node = server.node
         try:

@@ -49,10 +49,22 @@ class Tokens:
         """Believe no token of this user that was issued before this time (Unix seconds)."""
         self._tokens_from_s[uid] = max(tokens_from_s, self._tokens_from_s.get(uid, 0))
 
-    def refuse_revoked(self, identity: Identity) -> None:
-        """Raises `Unauthenticated` where the token has been revoked since it was checked."""
+    def refuse_ended(self, identity: Identity, *, now_s: float) -> None:
+        """Raises `Unauthenticated` where the token has expired or was revoked: also since it was checked."""
+        if not identity.expires_at_s > now_s:
+            raise errors.Unauthenticated("The token has expired.")
         if identity.issued_at_s < self._tokens_from_s.get(identity.uid, 0):
             raise errors.Unauthenticated("The token was revoked.")
+
+    def withhold_from_ended(self, identity: Identity, *, now_s: float) -> None:
+        """Before an answer that was waited for is given. Raises `Unavailable` where the token has ended meanwhile.
+
+        Not `Unauthenticated`: what was asked may be done, and a refusal says that nothing is.
+        """
+        try:
+            self.refuse_ended(identity, now_s=now_s)
+        except errors.Unauthenticated:
+            raise errors.Unavailable("The token ended before the answer was there; ask again with another.") from None
 
     def mint(self, uid: Uid, *, now_s: float, ttl_s: float, device_id: str | None = None, role: Role = "user") -> str:
         """A token for `uid` that is good for `ttl_s` seconds from `now_s`."""
@@ -88,14 +100,11 @@ class Tokens:
             identity = _identity(claims, now_s)
         except (jwt.InvalidTokenError, errors.BadRequest, ValueError, TypeError, OverflowError, RecursionError):
             raise errors.Unauthenticated from None
-        self.refuse_revoked(identity)
+        self.refuse_ended(identity, now_s=now_s)
         return identity
 
 
 def _identity(claims: dict[str, Any], now_s: float) -> Identity:
-    expires_at_s = _time(claims["exp"])
-    if not expires_at_s > now_s:
-        raise errors.Unauthenticated("The token has expired.")
     if "nbf" in claims and _time(claims["nbf"]) > now_s:
         raise errors.Unauthenticated("The token is not good yet.")
     if not claims["jti"]:
@@ -108,7 +117,7 @@ def _identity(claims: dict[str, Any], now_s: float) -> Identity:
         raise errors.Unauthenticated
     return Identity(
         parse_uid(str(claims["sub"])),
-        expires_at_s,
+        _time(claims["exp"]),
         str(claims["jti"]),
         issued_at_s=_time(claims.get("iat", 0)),
         device_id=device_id,

@@ -149,17 +149,25 @@ class HttpDoor:
             raise errors.Unauthenticated
         return self._tokens.check(bearer(header), now_s=self._now_s())
 
+    async def _body(self, request: web.Request, identity: Identity) -> bytes:
+        """The whole body, from somebody whose token has outlasted it."""
+        body = await _body_of(request)
+        self._tokens.refuse_ended(identity, now_s=self._now_s())
+        return body
+
     async def _operate(self, request: web.Request) -> web.Response:
         identity = self._identity(request)
         operation = request.match_info["operation"]
         if operation not in OPERATIONS:
             raise errors.NotFound(f"There is no operation {operation[:32]!r}.")
-        body = await _body_of(request)
+        body = await self._body(request, identity)
         actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
         try:
-            return _json(await self._dispatch.call(actor, operation, body or b"{}"))
+            answer = await self._dispatch.call(actor, operation, body or b"{}")
         except errors.SixinError as error:  # the dispatch has counted it
             return _refusal(error)
+        self._tokens.withhold_from_ended(identity, now_s=self._now_s())
+        return _json(answer)
 
     # For operators.
 
@@ -188,29 +196,28 @@ class HttpDoor:
             raise errors.NotFound
         return _json(self._operator.demo)
 
-    def _admin(self, request: web.Request) -> None:
-        if self._identity(request).role != "admin":
+    def _admin(self, request: web.Request) -> Identity:
+        identity = self._identity(request)
+        if identity.role != "admin":
             raise errors.Forbidden("This needs an admin's token.")
+        return identity
 
-    def _inspector(self, request: web.Request) -> None:
+    def _inspector(self, request: web.Request) -> Identity:
         """The inspector is for admins; in demo mode for the demo's users too."""
-        if self._operator.demo is None:
-            self._admin(request)
-        else:
-            self._identity(request)
+        return self._admin(request) if self._operator.demo is None else self._identity(request)
 
     async def _put_user(self, request: web.Request) -> web.Response:
         """Register a user, or change what is known about one."""
-        self._admin(request)
-        body = decode_as(UserBody, await _body_of(request))
+        identity = self._admin(request)
+        body = decode_as(UserBody, await self._body(request, identity))
         profile = Profile(parse_uid(body.uid), body.kind, body.name, body.avatar)
         await self._writer.change(commands.PutProfile(profile))
         return _json(encode(body))
 
     async def _revoke(self, request: web.Request) -> web.Response:
         """Believe no token of a user issued up to now, and end the connections that stand on one."""
-        self._admin(request)
-        uid = parse_uid(decode_as(RevokeBody, await _body_of(request)).uid)
+        identity = self._admin(request)
+        uid = parse_uid(decode_as(RevokeBody, await self._body(request, identity)).uid)
         # A token says in whole seconds when it was issued: one of this second may be older than this request.
         decision = await self._writer.change(commands.RevokeTokens(uid, int(self._now_s()) + 1))
         assert isinstance(decision.answer, Profile)  # noqa: S101 - what this command is answered with
@@ -218,11 +225,12 @@ class HttpDoor:
 
     async def _inspect_session(self, request: web.Request) -> web.Response:
         """A session as it is stored: its head, its newest messages, every member's contact."""
-        self._inspector(request)
+        identity = self._inspector(request)
         session_id = parse_session_id(request.match_info["session_id"])
         session = await self._store.session(session_id)
         messages = await self._store.messages(session_id, before_sort_key=None, limit=PAGE_MESSAGES_MAX)
         contacts = [await self._store.contact(member, session_id) for member in pair_members(session_id)]
+        self._tokens.withhold_from_ended(identity, now_s=self._now_s())
         answer = InspectSessionAnswer(
             SessionView(session_id, session.version_id, session.last_ordinal, str(session.last_msg_id)),
             [message_view(message) for message in reversed(messages)],
@@ -232,12 +240,13 @@ class HttpDoor:
 
     async def _inspect_user(self, request: web.Request) -> web.Response:
         """A user as stored: his head and his newest contacts."""
-        self._inspector(request)
+        identity = self._inspector(request)
         uid = parse_uid(request.match_info["uid"])
         head = await self._store.user(uid)
         page = await self._store.pull_contacts(
             uid, after_version=max(0, head.version_id - PAGE_CONTACTS_MAX), limit=PAGE_CONTACTS_MAX
         )
+        self._tokens.withhold_from_ended(identity, now_s=self._now_s())
         answer = InspectUserAnswer(
             UserView(str(uid), head.version_id, head.unread_total),
             [_inspected(contact) for contact in page.contacts],

@@ -310,7 +310,7 @@ class Conversation:
             return self._door.tokens.check(hello.body.token, now_s=self._door.now_s())
         if self._identity is None:
             raise errors.Unauthenticated
-        self._door.tokens.refuse_revoked(self._identity)
+        self._door.tokens.refuse_ended(self._identity, now_s=self._door.now_s())
         return self._identity
 
     async def _welcome_later(self, request_id: int, head: Coroutine[Any, Any, UserHead]) -> None:
