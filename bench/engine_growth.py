@@ -37,6 +37,7 @@ from sixin.server.store.sqlite_file import database_path, open_for_writing, prep
 from sixin.server.store.sqlite_requests import PullContacts, PullNew, PullOld, commit_of
 
 RESULT = Path(__file__).parent / "results" / "engine-growth.json"
+BUILD = Path(__file__).parents[1] / "build"
 FIRST_UID = 1_000_000
 FIRST_STEP = 10_000
 FILLED_AT_ONCE = 4_096
@@ -218,7 +219,8 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--contacts", type=int, default=20, help="of each user")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sixin-growth-", dir=Path(__file__).parent) as folder:
+    BUILD.mkdir(exist_ok=True)  # on the disk of the project: a temporary folder may lie in memory
+    with tempfile.TemporaryDirectory(prefix="growth-", dir=BUILD) as folder:
         steps = measure(Path(folder) / "data", args.messages, args.users, args.contacts)
     growth = Growth(
         machine=this_machine(),
