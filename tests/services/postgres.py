@@ -38,6 +38,10 @@ class PostgresServer(Server):
         self._execute(f'CREATE DATABASE "{name}" OWNER sixin')
         return self.url_of(name)
 
+    def drop_database(self, name: str) -> None:
+        """Remove a database, also under the feet of clients that are still connected."""
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
     def lend_database(self) -> str:
         """Give the name of an empty database that nobody else has, until it is taken back."""
         if self._emptied:
