@@ -21,7 +21,7 @@ from sixin.core.commands import Command, Policy, Send
 from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId, pair_members, slot_of
 from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
-from sixin.core.rows import Changes, Keys, Rows, add_keys, fact_of, merged, session_of
+from sixin.core.rows import Changes, Keys, Rows, SeqKey, add_keys, fact_of, merged, session_of
 from sixin.server.store.base import SharedStore, Store
 from sixin.server.store.shared import SharedBatches
 
@@ -279,31 +279,33 @@ def _answer(waiting: Waiting, outcome: Outcome) -> None:
 def _is_at_hand(kept: Rows, command: Command, policy: Policy) -> bool:
     """Whether this is a send, all that it names is in memory, and its `seq_id` is surely new: that is nearly every one.
 
-    Naming its rows first and looking for each of them then costs 3.5 µs, and this 0.5.
+    Naming its rows first and looking for each of them then costs 3.5 µs, and this 0.6.
     """
     if type(command) is not Send or policy.registered_only:
         return False
-    session_id, sender = command.session_id, command.actor
+    session_id = command.session_id
     if session_id not in kept.sessions or slot_of(session_id) not in kept.slots:
         return False
     for member in pair_members(session_id):
-        contact = kept.contacts.get((member, session_id))
-        if contact is None or member not in kept.users or (member == sender and command.seq_id <= contact.last_seq_id):
+        if member not in kept.users or (member, session_id) not in kept.contacts:
             return False
-    kept.seqs[session_id, sender, command.seq_id] = None
+    return _note_if_new(kept, (session_id, command.actor, command.seq_id))
+
+
+def _note_if_new(kept: Rows, key: SeqKey) -> bool:
+    """Note that a `seq_id` is new where it is above the largest its sender ever used in the session: no look needed."""
+    session_id, sender, seq_id = key
+    contact = kept.contacts.get((sender, session_id))
+    if contact is None or seq_id <= contact.last_seq_id:
+        return False
+    kept.seqs[key] = None
     return True
 
 
 def _missing(kept: Rows, keys: Keys) -> Keys:
-    """What must be loaded because it is not in memory.
-
-    A `seq_id` above the largest its sender ever used in the session is new without a look: that is nearly every one.
-    """
+    """What must be loaded because it is not in memory."""
     for key in keys.seqs:
-        session_id, sender, seq_id = key
-        contact = kept.contacts.get((sender, session_id))
-        if contact is not None and seq_id > contact.last_seq_id:
-            kept.seqs[key] = None
+        _note_if_new(kept, key)
     return Keys(
         slots=_without(keys.slots, kept.slots),
         sessions=_without(keys.sessions, kept.sessions),
