@@ -15,6 +15,9 @@ from sixin.bench.report import Report, load, markdown
 from sixin.bench.scenarios import Asked, Bench, run
 from sixin.bench.spawn import Spawned
 
+ENOUGH = 100
+"""So many operations in a window, and what falls across its two ends is a few in a hundred."""
+
 
 def reported(scenario: str, store: str = "memory", **asked: object) -> Report:
     settings = Asked(**{"connections": 6, "seconds": 0.4, "warmup_s": 0.1, "messages": 200, "contacts": 4} | asked)  # type: ignore[arg-type]
@@ -22,12 +25,24 @@ def reported(scenario: str, store: str = "memory", **asked: object) -> Report:
     return asyncio.run(run(scenario, Bench(settings, Spawned(store=store), report, lambda line: None)))
 
 
+def reported_undisturbed(scenario: str, store: str = "memory", **asked: object) -> Report:
+    """A run that did enough for its figures to be held against each other.
+
+    A busy machine can hold one commit, or the whole process, for longer than a short window is.
+    """
+    for seconds in (0.4, 1.6, 6.4):
+        report = reported(scenario, store, **asked, seconds=seconds)
+        if all(part.achieved_per_s * part.seconds >= ENOUGH for part in report.measured):
+            break
+    return report
+
+
 def sound(part: Measured) -> bool:
     return part.verdict is not None and part.verdict.acknowledged > 0 and part.verdict.faults == []
 
 
 def test_a_closed_loop_on_a_durable_server_loses_nothing() -> None:
-    (part,) = reported("send", store="sqlite").measured
+    (part,) = reported_undisturbed("send", store="sqlite").measured
     assert sound(part)
     assert part.errors == {}
     assert part.achieved_per_s > 0

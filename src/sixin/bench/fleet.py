@@ -68,6 +68,8 @@ class _Looks(Struct, frozen=True):
     before: dict[int, Used]
     after: dict[int, Used]
     busy_s: float
+    seconds: float
+    """Between the looks: a busy machine lets the second one wait."""
 
 
 class _Process:
@@ -159,10 +161,12 @@ async def measure(
         await asyncio.gather(*(process.end() for process in processes), return_exceptions=True)
     measured = summed(plan, [outcome.result() for outcome in outcomes])
     looks = look.result()
-    ops = round(measured.achieved_per_s * plan.seconds)
-    measured.processes = shares(looks.before, looks.after, ops=ops, seconds=plan.seconds)
-    ours = sum(share.cores for share in measured.processes) + sum(one.result().cpu_s for one in outcomes) / plan.seconds
-    measured.others_cores = round(max(0.0, looks.busy_s / plan.seconds - ours), 2)
+    ops = round(measured.achieved_per_s * looks.seconds)
+    measured.processes = shares(looks.before, looks.after, ops=ops, seconds=looks.seconds)
+    ours = sum(share.cores for share in measured.processes) + sum(
+        window.cpu_s / window.seconds for window in (one.result().window for one in outcomes)
+    )
+    measured.others_cores = round(max(0.0, looks.busy_s / looks.seconds - ours), 2)
     measured.opened_in_s = round(max(one.opened_in_s for one in ready), 3)
     return measured
 
@@ -170,7 +174,7 @@ async def measure(
 async def _look(plan: Plan, at: float, pids: Sequence[int], processes: Sequence[_Process], say: Say) -> _Looks:
     start = at + plan.warmup_s
     await asyncio.sleep(max(0.0, start - perf_counter()))
-    before, busy_before_s = used_by(pids), busy_s()
+    before, busy_before_s, looked = used_by(pids), busy_s(), perf_counter()
     stop = start + plan.seconds
     seen = sum(process.answered for process in processes)
     while (left_s := stop - perf_counter()) > 0:
@@ -178,7 +182,7 @@ async def _look(plan: Plan, at: float, pids: Sequence[int], processes: Sequence[
         answered = sum(process.answered for process in processes)
         say(f"{plan.seconds - max(0.0, stop - perf_counter()):6.1f} s {answered - seen:>8} answered")
         seen = answered
-    return _Looks(before, used_by(pids), busy_s() - busy_before_s)
+    return _Looks(before, used_by(pids), busy_s() - busy_before_s, perf_counter() - looked)
 
 
 def summed(plan: Plan, outcomes: Sequence[Outcome]) -> Measured:
@@ -195,8 +199,9 @@ def summed(plan: Plan, outcomes: Sequence[Outcome]) -> Measured:
         if outcome.verdict is not None:
             verdict.merge(outcome.verdict)
     seconds = plan.seconds
-    ops = sum(outcome.answered_in_window for outcome in outcomes)
-    cpu_s = sum(outcome.cpu_s for outcome in outcomes)
+    windows = [outcome.window for outcome in outcomes]
+    ops = sum(window.answered for window in windows)
+    cpu_s = sum(window.cpu_s for window in windows)
     lateness = late.summary()
     return Measured(
         traffic=plan.traffic,
@@ -205,15 +210,15 @@ def summed(plan: Plan, outcomes: Sequence[Outcome]) -> Measured:
         window=0 if plan.rate else plan.window,
         seconds=seconds,
         offered_per_s=round(sum(outcome.offered for outcome in outcomes) / seconds, 1) if plan.rate else 0.0,
-        achieved_per_s=round(ops / seconds, 1),
-        frames_per_s=round(sum(outcome.frames_in_window for outcome in outcomes) / seconds, 1),
-        bytes_out_per_s=round(sum(outcome.bytes_in_window for outcome in outcomes) / seconds, 1),
+        achieved_per_s=round(sum(window.answered / window.seconds for window in windows), 1),
+        frames_per_s=round(sum(window.frames / window.seconds for window in windows), 1),
+        bytes_out_per_s=round(sum(window.bytes_read / window.seconds for window in windows), 1),
         latency={kind: histogram.summary() for kind, histogram in latencies.items()},
         errors=errors,
         generator=Generator(
             processes=len(outcomes),
             cpu_us_per_op=round(cpu_s / max(ops, 1) * 1e6, 2),
-            busiest_core=round(max(outcome.cpu_s for outcome in outcomes) / seconds, 3),
+            busiest_core=round(max(window.cpu_s / window.seconds for window in windows), 3),
             late_p50_ms=lateness.p50_ms,
             late_p99_ms=lateness.p99_ms,
         ),

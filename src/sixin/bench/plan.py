@@ -1,6 +1,6 @@
 """What a worker is told to do, and what it tells: the lines between the processes of a run."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from msgspec import Struct, field
 
@@ -89,22 +89,40 @@ class Verdict(Struct, tag=True):
         self.faults_count += other.faults_count
 
 
+class Window(Struct, frozen=True, kw_only=True):
+    """What a worker counted between two looks; one look counts from its beginning."""
+
+    seconds: float = 0.0
+    answered: int = 0
+    """Requests answered well, whenever they were sent: the achieved rate."""
+    frames: int = 0
+    bytes_read: int = 0
+    cpu_s: float = 0.0
+
+    def since(self, before: Self) -> Self:
+        """What came between."""
+        return type(self)(
+            seconds=self.seconds - before.seconds,
+            answered=self.answered - before.answered,
+            frames=self.frames - before.frames,
+            bytes_read=self.bytes_read - before.bytes_read,
+            cpu_s=self.cpu_s - before.cpu_s,
+        )
+
+
 class Outcome(Struct, tag=True, kw_only=True):
     """What came of a worker's part."""
 
     latencies: dict[str, Histogram] = {}
     """Of each operation, those that should have been sent inside the measured window."""
-    answered_in_window: int = 0
-    """Requests answered inside the window, whenever they were sent: the achieved rate."""
+    window: Window
+    """About as long as was asked for: it ends when the worker looks, and everything in it is of that time."""
     answered: int = 0
     offered: int = 0
     """Requests that should have been sent inside the window."""
-    frames_in_window: int = 0
-    bytes_in_window: int = 0
     errors: dict[str, int] = {}
     late: Histogram = field(default_factory=Histogram)
     """How long after its time each request of an open loop was written: what the generator itself adds."""
-    cpu_s: float = 0.0
     verdict: Verdict | None = None
 
 

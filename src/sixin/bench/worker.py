@@ -16,7 +16,7 @@ import msgspec
 
 from sixin.bench.latency import Histogram
 from sixin.bench.link import Broken, Calls, Link, Refused
-from sixin.bench.plan import Failed, Go, Judge, Outcome, Plan, Progress, Quiet, Ready, Told, Verdict
+from sixin.bench.plan import Failed, Go, Judge, Outcome, Plan, Progress, Quiet, Ready, Told, Verdict, Window
 from sixin.bench.tokens import mint
 from sixin.bench.traffic import KIND_BITS, Fanout, Mix, Requests, Sender, Sends, requests_of
 from sixin.bench.verdict import check_user
@@ -51,8 +51,8 @@ class Worker:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._offered = 0
-        self._answered_in_window = 0
         self._answered_total = 0
+        self._answered_well = 0
         self._errors: dict[str, int] = {}
         if isinstance(self._requests, Fanout):
             self._requests.arrived = self._arrived
@@ -83,19 +83,14 @@ class Worker:
             window = tasks.create_task(self._watch_window())
             if plan.traffic != "idle" and self._asking:
                 tasks.create_task(self._pace(at) if plan.rate else self._begin_closed(at))
-        self._running = False
         await self._drain()
-        cpu_s, frames, read = window.result()
         return Outcome(
             latencies={kind: histogram_of(latencies) for kind, latencies in self._latencies.items() if latencies},
-            answered_in_window=self._answered_in_window,
+            window=window.result(),
             answered=self._answered_total,
             offered=self._offered,
-            frames_in_window=frames,
-            bytes_in_window=read,
             errors=self._errors | self._lost(),
             late=histogram_of(self._late),
-            cpu_s=cpu_s,
         )
 
     async def judge(self) -> Verdict | None:
@@ -114,17 +109,24 @@ class Worker:
             if not link.lost:
                 link.close()
 
-    async def _watch_window(self) -> tuple[float, int, int]:
-        """CPU seconds, frames and bytes of the measured window."""
+    async def _watch_window(self) -> Window:
+        """What happened in the measured window; a closed loop ends with it."""
         await _sleep_until(self._start)
-        cpu_s, frames, read = self._counted()
+        before = self._look()
         await _sleep_until(self._stop)
-        cpu_after_s, frames_after, read_after = self._counted()
-        return cpu_after_s - cpu_s, frames_after - frames, read_after - read
+        self._running = False
+        return self._look().since(before)
 
-    def _counted(self) -> tuple[float, int, int]:
+    def _look(self) -> Window:
+        """Everything from one moment: a busy machine wakes us late, and then all of it is of a longer window."""
         links = self._links
-        return process_time(), sum(link.frames for link in links), sum(link.bytes_read for link in links)
+        return Window(
+            seconds=perf_counter(),
+            answered=self._answered_well,
+            frames=sum(link.frames for link in links),
+            bytes_read=sum(link.bytes_read for link in links),
+            cpu_s=process_time(),
+        )
 
     async def _pace(self, at: float) -> None:
         """Open loop: every request has its time, whether or not the ones before it were answered."""
@@ -169,13 +171,12 @@ class Worker:
         self._answered_total += 1
         if payload.find(b'"ok"', 6, 32) > 0:
             self._requests.answered(link, request_id, payload)
-            if self._start <= now < self._stop:
-                self._answered_in_window += 1
+            self._answered_well += 1
             if self._start <= due < self._stop:
                 self._by_kind[request_id & KIND_MASK].append(now - due)
         else:
             self._count_error(_code_of(payload))
-        if self._running and not self._plan.rate and now < self._stop:
+        if self._running and not self._plan.rate:
             self._ask(link, now)
         elif not self._outstanding:
             self._quiet.set()
