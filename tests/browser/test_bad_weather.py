@@ -17,10 +17,13 @@ def test_what_is_written_offline_leaves_when_the_link_is_back(desk: Desk) -> Non
     desk.ann.say("kept while away")
     bubble = desk.ann.bubble("kept while away")
     expect(bubble.get_by_role("img", name="Waiting to be sent")).to_be_visible()
+    bubble.locator(".words").click()
     desk.server.start()
     desk.ann.pane.get_by_role("button", name="Try now").or_(desk.ann.pane.locator(".pane-head h1")).first.click()
     expect(bubble.get_by_role("img", name=ARRIVED)).to_be_visible(timeout=40_000)
     expect(desk.bob.bubble("kept while away")).to_have_count(1, timeout=40_000)
+    # Whoever touched it meanwhile still sees what can be done with it.
+    expect(bubble).to_have_class(re.compile("is-tapped"))
 
 
 def test_a_reload_in_the_middle_of_a_send_says_it_once(desk: Desk) -> None:

@@ -49,6 +49,18 @@ def test_who_signs_out_leaves_no_draft_behind(desk: Desk) -> None:
     assert kept == ["sixin/draft/1002/1001:1002,his own"]
 
 
+def test_a_line_that_is_drawn_anew_keeps_the_focus(desk: Desk) -> None:
+    desk.ann.say("seen on the telephone")
+    bubble = desk.ann.bubble("seen on the telephone").last
+    expect(bubble.get_by_role("img", name="Sent")).to_be_visible()
+    actions = bubble.get_by_role("button", name="Message actions")
+    actions.focus()
+    newest = desk.server.call("1002", "pull_old", {"to": "1001", "limit": 1})["messages"][0]
+    desk.server.call("1002", "read", {"to": "1001", "msg_id": newest["msg_id"]})
+    expect(bubble.get_by_role("img", name="Read")).to_be_visible()
+    expect(actions).to_be_focused()
+
+
 def test_a_label_is_seen_in_the_list_and_found_by_the_search(desk: Desk) -> None:
     for labels, shown in (("旅行, friends，旅行", ["旅行", "+1"]), ("", [])):
         _choose(desk, desk.ann, "Labels")

@@ -35,6 +35,8 @@ export class LogView {
   /** The newest message that was told to be read. */
   #read = "";
   #stop = new AbortController();
+  /** @type {HTMLElement | null} what has the focus again when the rows are in place */
+  #refocus = null;
 
   /**
    * @param {Account} account
@@ -93,7 +95,9 @@ export class LogView {
 
   #render() {
     const before = this.#anchor();
+    this.#refocus = null;
     arrange(this.rows, this.#wanted());
+    /** @type {HTMLElement | null} */ (this.#refocus)?.focus({ preventScroll: true });
     if (this.#sticky) this.box.scrollTop = this.box.scrollHeight;
     else if (before) this.#keepInPlace(before);
     this.#size = this.#measured();
@@ -126,9 +130,13 @@ export class LogView {
     const contact = this.#account.contact;
     /** @type {Map<string, {row: HTMLElement, shown: string}>} */
     const rows = new Map();
-    const keep = (/** @type {string} */ key, /** @type {string} */ shown, /** @type {() => HTMLElement} */ draw) => {
+    const keep = (/** @type {string} */ key, /** @type {string} */ shown, /** @type {() => HTMLElement} */ draw, pending = "") => {
       const had = this.#rows.get(key);
-      rows.set(key, had?.shown === shown ? had : { row: draw(), shown });
+      if (had?.shown === shown) return rows.set(key, had);
+      const row = draw();
+      const before = had ?? this.#rows.get(pending);
+      if (before) this.#takeOver(before.row, row);
+      return rows.set(key, { row, shown });
     };
     keep("head", `${state}${more}`, () => this.#head());
     this.#placeUnreadLine(messages);
@@ -144,9 +152,9 @@ export class LogView {
       const first = !last || last.sender !== message.sender || last.status !== "normal" || message.sent_at_ms - last.sent_at_ms > RUN_MS;
       const read = isReadBy(message, contact?.peer_read_msg_id ?? "0");
       const { quote, standing } = this.#quote(message.content);
-      keep(message.msg_id, `${message.version_id}${first}${read}${standing}`, () =>
-        drawMessage(this.#account, message, { first, read, quote: quote() }),
-      );
+      const shown = `${message.version_id}${first}${read}${standing}`;
+      const draw = () => drawMessage(this.#account, message, { first, read, quote: quote() });
+      keep(message.msg_id, shown, draw, message.sender === this.#account.uid ? `seq/${message.seq_id}` : "");
       last = message;
     }
     for (const [nth, entry] of entries.entries()) {
@@ -160,6 +168,16 @@ export class LogView {
     }
     this.#rows = rows;
     return [...rows.values()].map(({ row }) => row);
+  }
+
+  /**
+   * Drawn anew, because it was stored or read: who was about to do something with it is not sent back.
+   * @param {HTMLElement} old
+   * @param {HTMLElement} row
+   */
+  #takeOver(old, row) {
+    row.classList.toggle("is-tapped", old.classList.contains("is-tapped"));
+    if (document.activeElement?.matches(".message-more") && old.contains(document.activeElement)) this.#refocus = row.querySelector(".message-more");
   }
 
   /** What a message answers, and how that stands. @param {Content | null} content */
