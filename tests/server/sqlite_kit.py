@@ -123,10 +123,12 @@ class Open:
 
 
 @asynccontextmanager
-async def talking(data: Path) -> AsyncIterator[Talk]:
-    """Ann and Ben, with a real writer over a store in a folder."""
+async def talking(data: Path, *, following_min: int = 1) -> AsyncIterator[Talk]:
+    """Ann and Ben, with a real writer over a store in a folder, in which whatever may follow a commit does."""
     async with Open(data) as opened:
-        writer = Writer(opened.store, now_ms=Clock(), policy=Policy(), committed=lambda _: None)
+        writer = Writer(
+            opened.store, now_ms=Clock(), policy=Policy(), committed=lambda _: None, following_min=following_min
+        )
         running = asyncio.create_task(writer.run())
         try:
             yield Talk(opened.store, writer)

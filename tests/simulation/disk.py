@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
@@ -20,7 +21,16 @@ from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage, TailRead
-from sixin.server.store.base import Changes, Collided, Heads, SharedStore, Store, StoreRefused, Transaction
+from sixin.server.store.base import (
+    Changes,
+    Collided,
+    FollowedStore,
+    Heads,
+    SharedStore,
+    Store,
+    StoreRefused,
+    Transaction,
+)
 from sixin.server.store.memory import MemoryStore
 from tests.server.shared_memory import hold_in
 from tests.simulation.loop import PROCESS, Process, sleep_at_most
@@ -191,6 +201,46 @@ class SimulatedStore(Store):
         await sleep_at_most(self._disk.chance, self._disk.faults.slow_s / 2)
 
 
+class SimulatedOwnStore(SimulatedStore, FollowedStore):
+    """One node's store on a disk that it has for itself, which takes a batch while it writes the one before."""
+
+    def __init__(self, disk: Disk) -> None:
+        super().__init__(disk)
+        self._newest: SimulatedTransaction | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction, which may be followed; behind everything that was handed over before."""
+        if self._newest is not None:
+            await self._newest.ended.wait()
+        async with super().transaction() as transaction:
+            assert isinstance(transaction, SimulatedTransaction)
+            self._newest = transaction
+            try:
+                yield transaction
+            finally:
+                transaction.ended.set()
+
+    def follow(self, changes: Changes) -> asyncio.Future[Any]:
+        """Begun when the one before has been synced, which is before anybody here knows of that.
+
+        It goes on whatever becomes of who waits: it was handed over.
+        """
+        before, self._newest = self._newest, SimulatedTransaction(self._disk, PROCESS.get(), shared=False)
+        assert before is not None
+        return asyncio.shield(self._commit_after(before, self._newest, changes))
+
+    async def _commit_after(
+        self, before: "SimulatedTransaction", following: "SimulatedTransaction", changes: Changes
+    ) -> None:
+        try:
+            if not await before.is_synced():
+                raise errors.Unavailable("What came before it was not written.")
+            await following.commit(changes)
+        finally:
+            following.ended.set()
+
+
 class SimulatedSharedStore(SimulatedStore, SharedStore):
     """One node's store on a disk that others write too."""
 
@@ -264,6 +314,14 @@ class SimulatedTransaction(Transaction):
         self._disk = disk
         self._process = process
         self._shared = shared
+        self._synced = False
+        self.ended = asyncio.Event()
+        """It is synced, or never will be."""
+
+    async def is_synced(self) -> bool:
+        """Wait until that is known."""
+        await self.ended.wait()
+        return self._synced
 
     async def load(self, keys: Keys) -> Loaded:
         """The rows that exist."""
@@ -274,6 +332,12 @@ class SimulatedTransaction(Transaction):
 
     async def commit(self, changes: Changes) -> None:
         """Write, then sync."""
+        try:
+            await self._commit(changes)
+        finally:
+            self.ended.set()
+
+    async def _commit(self, changes: Changes) -> None:
         disk = self._disk
         if disk.fails(disk.faults.fails_before):
             raise errors.Unavailable("The disk is full.")
@@ -291,6 +355,8 @@ class SimulatedTransaction(Transaction):
                 disk.failed_syncs += 1
                 raise errors.Unavailable("The sync failed.")
             written.synced()
+            self._synced = True
+            self.ended.set()
         finally:
             written.settle()
             if process is not None:

@@ -12,15 +12,15 @@ from sixin.server.app import Node
 from sixin.server.gateway import dispatch, websocket
 from sixin.server.notify import encoded, hub
 from sixin.server.operations import pulls
-from sixin.server.store import remembered, shared, writer
+from sixin.server.store import kept, remembered, shared
 
 OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "TAIL_ROWS_MAX": (timeline, [1, 3, 8]),
     "PAGE_BYTES_MAX": (timeline, [60, 200]),
     "CACHED_CONTENT_BYTES_MAX": (cache, [50]),
     "CACHED_HEADS_MAX": (cache, [1, 2]),
-    "KEPT_CONTACTS_MAX": (writer, [0]),  # nothing: what is dropped first of several is decided by their hashes
-    "KEPT_CONTENT_BYTES_MAX": (writer, [0, 40]),
+    "KEPT_CONTACTS_MAX": (kept, [0]),  # nothing: what is dropped first of several is decided by their hashes
+    "KEPT_CONTENT_BYTES_MAX": (kept, [0, 40]),
     "ROWS_MAX": (remembered, [0]),  # the same, where others write too
     "CONTENT_BYTES_MAX": (remembered, [0, 40]),
     "DISTRUST_BATCHES_MAX": (shared, [1]),
@@ -72,5 +72,6 @@ def tighten(node: Node, limits: Limits) -> None:
     """The same for what a node was given when it was made."""
     node.cache._rows_max = limits.get("rows of the cache", node.cache._rows_max)
     node.writer._batch_max = limits.get("commands of a batch", node.writer._batch_max)
+    node.writer._following_min = 1  # the real one is more than anybody here has waiting
     node.writer._queue_max = limits.get("commands waiting", node.writer._queue_max)
     node.websocket.buffer_bytes_max = limits.get("bytes waiting", node.websocket.buffer_bytes_max)

@@ -318,6 +318,15 @@ def _remembers_after_a_failure(before: Any) -> Any:
     return fail
 
 
+async def _whatever_became_of_it(self: SimulatedTransaction) -> bool:
+    await self.ended.wait()
+    return True
+
+
+async def _does_not_wait(self: Writer, following: Any) -> Any:
+    return following.outcomes
+
+
 def _batches_facts(before: Any) -> Any:
     """A command's fact is taken although an earlier command of its batch may change it."""
 
@@ -547,6 +556,16 @@ MUTATIONS = [
         _part(SimulatedTransaction, "load", _forgets_seq_ids),
     ),
     Mutation(
+        "acknowledged with the one before",
+        1,
+        "acknowledged and lost",
+        "writer",
+        "What follows a commit is acknowledged when that is durable.",
+        _part(Writer, "_landed", lambda before: _does_not_wait),
+        faults=BAD_DISK,
+        crashes=True,
+    ),
+    Mutation(
         "repeated in doubt",
         3,
         "once or not at all",
@@ -625,6 +644,16 @@ MUTATIONS = [
         "writer",
         "Devices are told while the batch is being decided.",
         _part(Writer, "_commit", _tells_before_the_commit),
+        faults=BAD_DISK,
+        crashes=True,
+    ),
+    Mutation(
+        "written on what was not",
+        5,
+        "consecutive",
+        "store",
+        "What follows a commit is written although that was not.",
+        _part(SimulatedTransaction, "is_synced", lambda before: _whatever_became_of_it),
         faults=BAD_DISK,
         crashes=True,
     ),

@@ -59,7 +59,7 @@ class SqliteRows(MemoryStore):
 
     def write(self, changes: Changes) -> None:
         """All of it."""
-        self._engine.commit(commit_of(changes))
+        self._engine.commit(commit_of(changes, 0))
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""

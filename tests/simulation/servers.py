@@ -17,7 +17,7 @@ from sixin.server.config import Settings
 from sixin.server.store.base import Store
 from sixin.trial.recorder import Recorder
 from tests.simulation.bus import SimulatedBus, Wire
-from tests.simulation.disk import Disk, SimulatedSharedStore, SimulatedStore
+from tests.simulation.disk import Disk, SimulatedOwnStore, SimulatedSharedStore
 from tests.simulation.limits import Limits, tighten
 from tests.simulation.logins import Logins
 from tests.simulation.loop import Process, SimulatedLoop, inside
@@ -115,7 +115,7 @@ class Servers:
             asyncio.get_running_loop().call_later(1.0, self._restart, server, context=Context())
 
     def _make(self, server: Server, alone: bool) -> Node:
-        store = self._wrap(SimulatedStore(self.disk) if alone else SimulatedSharedStore(self.disk))
+        store = self._wrap(SimulatedOwnStore(self.disk) if alone else SimulatedSharedStore(self.disk))
         bus = LocalBus() if alone else SimulatedBus(self.wire)
         node = Node(
             self.settings,

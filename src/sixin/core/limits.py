@@ -66,6 +66,10 @@ PINNED_SORT_KEY_BASE: Final = 2**52
 BATCH_COMMANDS_MAX: Final = 512
 """Commands of one commit: enough to share an fsync, few enough that the last one does not wait for long."""
 
+FOLLOWING_COMMANDS_MIN: Final = 128
+"""So many must wait before a batch is handed over while another one is still being written: fewer would give away the
+fsync that they could share with those that come meanwhile."""
+
 WRITER_QUEUE_MAX: Final = 20_000
 """Commands waiting for the writer. About one second of work; past it a caller is told `unavailable`."""
 

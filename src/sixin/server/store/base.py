@@ -4,10 +4,11 @@ An engine knows rows and transactions, and none of the rules. `memory.py` is the
 `tests/conformance/`.
 """
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -118,6 +119,18 @@ class Store(ABC):
     @abstractmethod
     async def messages(self, session_id: SessionId, *, before_sort_key: int | None, limit: int) -> list[Message]:
         """A session's messages as they are stored, newest first, for the inspector and the checker."""
+
+
+class FollowedStore(Store):
+    """A store of this process alone that takes the next batch while it still writes the one before."""
+
+    @abstractmethod
+    def follow(self, changes: Changes) -> asyncio.Future[Any]:
+        """Take what was decided on top of the commit, or the `follow`, that is under way; one at a time.
+
+        When it is done, it is as durable and visible as after `Transaction.commit`. Where what it builds on was not
+        written, it is not either. It fails with `Unavailable`; this call itself never does.
+        """
 
 
 class Heads(Struct, frozen=True, gc=False):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
+from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import READS_WAITING_MAX
@@ -22,7 +23,7 @@ from sixin.core.message import Message
 from sixin.core.rows import Keys, Loaded
 from sixin.core.session import Session
 from sixin.core.timeline import ContactPage, HiddenPage, MessagePage, TailRead
-from sixin.server.store.base import Changes, Store, Transaction
+from sixin.server.store.base import Changes, FollowedStore, Transaction
 from sixin.server.store.sqlite_child import SqliteChild
 from sixin.server.store.sqlite_pages import (
     contact_found,
@@ -59,7 +60,7 @@ _rows: Final = msgspec.msgpack.Decoder()
 """Rows are not checked once more: they come from STRICT tables, by way of a process of our own."""
 
 
-class SqliteStore(Store):
+class SqliteStore(FollowedStore):
     """Timelines in `sixin.db` of a data folder, which belongs to one server at a time."""
 
     def __init__(self, data: Path, *, reads_waiting_max: int = READS_WAITING_MAX) -> None:
@@ -67,6 +68,7 @@ class SqliteStore(Store):
         self.writer = SqliteChild("writer", data, waiting_max=_WRITES_WAITING_MAX)
         self.reader = SqliteChild("reader", data, waiting_max=reads_waiting_max)
         self._one_at_a_time = asyncio.Lock()
+        self._commits = 0
 
     async def open(self) -> None:
         """Start both processes. Raises `StoreRefused` when the file is another server's, damaged or too new."""
@@ -86,7 +88,22 @@ class SqliteStore(Store):
     async def transaction(self) -> AsyncIterator[Transaction]:
         """One transaction. Nobody else writes, so what it loaded stays true without a lock in the file."""
         async with self._one_at_a_time:
-            yield _SqliteTransaction(self.writer)
+            yield _SqliteTransaction(self)
+
+    def commit(self, changes: Changes, *, follows: bool) -> asyncio.Future[memoryview]:
+        """Send it, whole: there is nothing to undo before it, and nothing half done after it."""
+        before = self._commits
+        self._commits += 1
+        return self.writer.ask(commit_of(changes, self._commits, before if follows else 0))
+
+    def follow(self, changes: Changes) -> asyncio.Future[Any]:
+        """It lies in the writer's socket when that is done with the commit before."""
+        try:
+            return self.commit(changes, follows=True)
+        except errors.Unavailable as error:
+            answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            answer.set_exception(error)
+            return answer
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""
@@ -142,13 +159,13 @@ class SqliteStore(Store):
 
 
 class _SqliteTransaction(Transaction):
-    def __init__(self, writer: SqliteChild) -> None:
-        self._writer = writer
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
 
     async def load(self, keys: Keys) -> Loaded:
         """The rows that exist of those named."""
-        return _loaded.decode(await self._writer.ask(load_of(keys)))
+        return _loaded.decode(await self._store.writer.ask(load_of(keys)))
 
     async def commit(self, changes: Changes) -> None:
-        """Sent whole, so there is nothing to undo before it, and nothing half done after it."""
-        await self._writer.ask(commit_of(changes))
+        """Answered after the fsync."""
+        await self._store.commit(changes, follows=False)

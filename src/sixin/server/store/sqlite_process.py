@@ -52,9 +52,6 @@ from sixin.server.store.sqlite_requests import (
 )
 
 _RECEIVED_BYTES_MAX: Final = 256 * 1024
-_SENT_BYTES_MIN: Final = 64 * 1024
-"""Answers are sent together up to this size, while more requests are at hand."""
-
 _UNAVAILABLE: Final = {
     sqlite3.SQLITE_FULL: "The disk is full: nothing can be written until there is space again.",
     sqlite3.SQLITE_READONLY: "The database cannot be written: its file or folder has become read-only.",
@@ -74,6 +71,10 @@ _CONNECTION_IS_FINE: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.
 """After anything else the file is opened anew: what the connection remembers of it may be wrong."""
 
 
+class NotFollowed(Exception):
+    """The commit that this one was decided on was not written."""
+
+
 class Role(Protocol):
     """What a process does."""
 
@@ -83,8 +84,11 @@ class Role(Protocol):
     def close(self) -> None:
         """Close the file, if it is open."""
 
+    answers_bytes: int
+    """Answers are sent together up to this size, while more requests are at hand."""
+
     def answer(self, request: AnyRequest) -> Answer:
-        """Do it. Raises `sqlite3.Error`; opens the file again where it is closed."""
+        """Do it. Raises `sqlite3.Error`, `NotFollowed`; opens the file again where it is closed."""
 
     def idle_in_s(self) -> float | None:
         """When `idle` has something to do; None if never."""
@@ -96,12 +100,16 @@ class Role(Protocol):
 class Writing:
     """Loads and commits, with the lock of the data folder."""
 
+    answers_bytes = 0
+    """Each commit is answered when it is durable, whatever comes behind it."""
+
     def __init__(self, data: Path) -> None:
         self._data = data
         self._lock: Lock | None = None
         self._engine: SqliteEngine | None = None
         self._connection: sqlite3.Connection | None = None
         self._checkpoints: Checkpoints | None = None
+        self._last_commit = 0
 
     def open(self) -> None:
         """Take the lock, open the file, bring it to this version's schema."""
@@ -138,7 +146,10 @@ class Writing:
             case Load():
                 return self._engine.load(request)
             case Commit():
+                if request.follows not in (0, self._last_commit):
+                    raise NotFollowed
                 self._engine.commit(request)
+                self._last_commit = request.number
                 if request.emptied:
                     self._checkpoints.emptied()
                 return None
@@ -159,6 +170,8 @@ class Writing:
 
 class Reading:
     """Answers reads. It needs no lock, and goes on while the writer is away."""
+
+    answers_bytes = 64 * 1024
 
     def __init__(self, data: Path) -> None:
         self._path = database_path(data)
@@ -242,7 +255,7 @@ def serve(requests: socket.socket, role: Role) -> None:
             answers = bytearray()
             for body in frames.receive(data):
                 answers += _answered(role, body)
-                if len(answers) >= _SENT_BYTES_MIN:
+                if len(answers) >= role.answers_bytes:
                     requests.sendall(answers)
                     answers.clear()
             if answers:
@@ -258,6 +271,8 @@ def _answered(role: Role, body: bytes) -> bytes:
         if isinstance(request, Open):
             return failure_frame(Failure("refused", str(error)))
         return failure_frame(Failure("unavailable", "The database cannot be opened.", str(error)))
+    except NotFollowed:
+        return failure_frame(Failure("unavailable", "What came before it was not written."))
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code not in _CONNECTION_IS_FINE:

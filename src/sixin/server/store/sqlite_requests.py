@@ -46,8 +46,11 @@ class Load(Request, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class Commit(Request, frozen=True, array_like=True, tag=True, gc=False):
-    """`Transaction.commit`: the columns of every row."""
+    """`Transaction.commit` and `FollowedStore.follow`: the columns of every row."""
 
+    number: int
+    follows: int
+    """The commit that this one was decided on top of, while that was under way; 0 where it was known to be written."""
     slots: list[tuple[int, int]]
     sessions: list[Columns]
     users: list[Columns]
@@ -198,9 +201,11 @@ def load_of(keys: Keys) -> Load:
     )
 
 
-def commit_of(changes: Changes) -> Commit:
+def commit_of(changes: Changes, number: int, follows: int = 0) -> Commit:
     """Changes, ready to travel: as columns, because that is what the statements take, and half as large."""
     return Commit(
+        number,
+        follows,
         [(row.slot, row.last_tick) for row in changes.slots],
         [session_columns(row) for row in changes.sessions],
         [user_columns(row) for row in changes.users],

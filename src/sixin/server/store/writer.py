@@ -5,38 +5,35 @@
 Nothing is told before it is durable, and a version is given out inside the transaction that makes it visible.
 While one batch is being committed the next one gathers: the slower the disk, the larger the batches. No timer.
 And while it is being committed, the one before it is told: the engine and this process work at the same time.
+Where enough gathers meanwhile, it follows: it is decided on top of what is being written, and lies at hand when the
+engine is done with that. It is told after it, and fails with it.
 """
 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice, takewhile
 from math import inf
-from typing import Any, TypeVar
+from typing import Any
 
 from msgspec import Struct
 
 from sixin.core import errors
-from sixin.core.commands import Command, Policy, Send
+from sixin.core.commands import Command, Policy
 from sixin.core.decide import Decision, decide
-from sixin.core.ids import SessionId, pair_members, slot_of
-from sixin.core.limits import BATCH_COMMANDS_MAX, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
-from sixin.core.rows import Changes, Keys, Rows, SeqKey, add_keys, fact_of, merged, session_of
-from sixin.server.store.base import SharedStore, Store
+from sixin.core.ids import SessionId
+from sixin.core.limits import BATCH_COMMANDS_MAX, FOLLOWING_COMMANDS_MIN, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
+from sixin.core.rows import Changes, Keys, Rows, add_keys, fact_of, merged, session_of
+from sixin.server.store.base import FollowedStore, SharedStore, Store
+from sixin.server.store.kept import Kept
 from sixin.server.store.shared import SharedBatches
 
 log = logging.getLogger(__name__)
 
-K = TypeVar("K", bound=Hashable)
-
 Outcome = Decision | errors.SixinError
 Done = Callable[[Outcome], None]
-
-KEPT_CONTACTS_MAX = 50_000
-"""Rows of each kind kept in memory between batches where this process owns the store: some tens of megabytes."""
-
-KEPT_CONTENT_BYTES_MAX = 1_024
-"""A row with a larger content is not kept: 50,000 of 16 KiB each would be most of a gigabyte."""
 
 
 class Waiting(Struct, frozen=True):
@@ -57,6 +54,16 @@ class _Written:
         self.decisions = [outcome for outcome in outcomes if isinstance(outcome, Decision)]
 
 
+class _Following(Struct, frozen=True):
+    """A batch that was handed over while the one before it was being written."""
+
+    batch: list[Waiting]
+    outcomes: list[Outcome]
+    changes: Changes
+    durable: asyncio.Future[Any] | None
+    """None where nothing is to be written."""
+
+
 class Writer:
     """Owns every change. One task runs `run`; anybody may `submit`."""
 
@@ -71,6 +78,7 @@ class Writer:
         uncertain: Callable[[], None] = lambda: None,
         queue_max: int = WRITER_QUEUE_MAX,
         batch_max: int = BATCH_COMMANDS_MAX,
+        following_min: int = FOLLOWING_COMMANDS_MIN,
     ) -> None:
         """`now_ms`: the server's clock, Unix milliseconds. `committed` is given each batch's decisions, in order,
         as soon as they are durable; `tell` the same ones before anyone is answered. `uncertain`: it is not known what
@@ -83,13 +91,18 @@ class Writer:
         self._uncertain = uncertain
         self._queue_max = queue_max
         self._batch_max = batch_max
+        self._following_min = following_min
         self._queue: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
         self._untold: _Written | None = None
         self._refused_at_s = -inf
-        self._kept = Rows()
+        self._kept = Kept()
         self._shared = SharedBatches(store) if isinstance(store, SharedStore) else None
+        self._followed = store if isinstance(store, FollowedStore) else None
+        self._following: _Following | None = None
+        self._follow_at = inf
+        self._under_way = False
         self.batches = 0
         self.commands = 0
 
@@ -123,6 +136,8 @@ class Writer:
             raise errors.Unavailable("Too much is waiting to be written; try again in a moment.")
         self._queue.append(Waiting(command, done))
         self._wake.set()
+        if len(self._queue) >= self._follow_at:
+            self._follow_soon()
 
     async def change(self, command: Command) -> Decision:
         """Submit a command and wait. Raises what refused it."""
@@ -143,6 +158,8 @@ class Writer:
         try:
             while await self._work_came():
                 await self._write(self._next_batch())
+                while self._following is not None:
+                    await self._land(self._following)
                 if not self._queue:
                     self._tell_written()
         finally:
@@ -174,12 +191,20 @@ class Writer:
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
+        await self._finish(batch, self._commit(batch))
+
+    async def _land(self, following: _Following) -> None:
+        """See a batch that followed to its end; the next may follow it meanwhile."""
+        self._following = None
+        await self._finish(following.batch, self._landed(following))
+
+    async def _finish(self, batch: list[Waiting], outcome: Coroutine[Any, Any, list[Outcome]]) -> None:
         if self._untold is not None:
             # In the next turn of the loop: when this batch has been decided and is on its way to the engine.
             asyncio.get_running_loop().call_soon(self._tell_written)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                outcomes = await self._commit(batch)
+                outcomes = await outcome
         except asyncio.CancelledError:
             self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
             raise
@@ -211,11 +236,17 @@ class Writer:
     def _fail(self, batch: list[Waiting], error: errors.SixinError) -> None:
         self._tell_written()
         # What was decided may or may not have been written: only the store knows.
-        self._kept = Rows()
+        self._kept = Kept()
         self._refused_at_s = asyncio.get_running_loop().time()
         self._uncertain()
         for waiting in batch:
             _answer(waiting, error)
+        following, self._following = self._following, None
+        if following is not None:
+            if following.durable is not None:
+                following.durable.cancel()
+            for waiting in following.batch:
+                _answer(waiting, error)
 
     async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
         keys = Keys()
@@ -225,18 +256,66 @@ class Writer:
             return await self._shared.commit(keys, lambda rows: self._decide_all(rows, batch))
 
         async with self._store.transaction() as transaction:
-            rows = self._kept
             for waiting in batch:
-                if not _is_at_hand(rows, waiting.command, self._policy):
+                if not self._is_at_hand(waiting):
                     add_keys(keys, waiting.command, self._policy)
-            missing = _missing(rows, keys)
+            missing = self._kept.missing(keys)
             if missing:
-                rows.add(missing, await transaction.load(missing))
-            outcomes, changes = self._decide_all(rows, batch)
+                self._kept.rows.add(missing, await transaction.load(missing))
+            outcomes, changes = self._decide_all(self._kept.rows, batch)
             if changes:
-                await transaction.commit(changes)
-        self._trim(keys, changes)
+                with self._may_be_followed():
+                    await transaction.commit(changes)
+        self._kept.trim(keys, changes)
         return outcomes
+
+    async def _landed(self, following: _Following) -> list[Outcome]:
+        if following.durable is not None:
+            with self._may_be_followed():
+                await following.durable
+        self._kept.trim(Keys(), following.changes)
+        return following.outcomes
+
+    @contextmanager
+    def _may_be_followed(self) -> Iterator[None]:
+        """While a commit is under way."""
+        if self._followed is None:
+            yield
+            return
+        self._under_way = True
+        self._follow_at = self._following_min
+        if len(self._queue) >= self._follow_at:
+            self._follow_soon()
+        try:
+            yield
+        finally:
+            self._under_way = False
+            self._follow_at = inf
+
+    def _follow_soon(self) -> None:
+        self._follow_at = inf
+        asyncio.get_running_loop().call_soon(self._follow)
+
+    def _follow(self) -> None:
+        """Decide the next batch on top of the one under way, and hand it over, if enough wait that need no load."""
+        if self._followed is None or not self._under_way or self._following is not None:
+            return
+        batch = list(takewhile(self._is_at_hand, islice(self._queue, self._batch_max)))
+        if len(batch) < self._following_min:
+            return
+        for _ in batch:
+            self._queue.popleft()
+        try:
+            outcomes, changes = self._decide_all(self._kept.rows, batch)
+            durable = self._followed.follow(changes) if changes else None
+        except Exception as error:  # noqa: BLE001 - it is logged in its turn
+            # A mistake of ours fails this batch in its turn, and not the one under way.
+            outcomes, changes, durable = [], Changes(), asyncio.get_running_loop().create_future()
+            durable.set_exception(error)
+        self._following = _Following(batch, outcomes, changes, durable)
+
+    def _is_at_hand(self, waiting: Waiting) -> bool:
+        return self._kept.is_at_hand(waiting.command, self._policy)
 
     def _decide_all(self, rows: Rows, batch: list[Waiting]) -> tuple[list[Outcome], Changes]:
         outcomes = [self._decide(rows, waiting.command) for waiting in batch]
@@ -254,19 +333,6 @@ class Writer:
         rows.put(decision.changed)
         return decision
 
-    def _trim(self, keys: Keys, changes: Changes) -> None:
-        """Keep heads and contacts, which the next batch needs again; the rest is read when it is named."""
-        rows = self._kept
-        for passing in (rows.messages, rows.seqs, rows.hidden, rows.unread, rows.previews):
-            passing.clear()
-        for contact in (*(rows.contacts[key] for key in keys.contacts), *changes.contacts):
-            if contact is None or contact.last_message is None:
-                continue
-            if len(contact.last_message.content) > KEPT_CONTENT_BYTES_MAX:
-                rows.contacts.pop((contact.owner, contact.session_id), None)
-        for kept in (rows.sessions, rows.users, rows.contacts, rows.profiles):
-            _drop_oldest(kept)
-
 
 def _answer(waiting: Waiting, outcome: Outcome) -> None:
     try:
@@ -274,60 +340,3 @@ def _answer(waiting: Waiting, outcome: Outcome) -> None:
     except Exception:
         # Whoever waits for the others of the batch must not pay for a mistake in one answer.
         log.exception("answer_failed", extra={"command": type(waiting.command).__name__})
-
-
-def _is_at_hand(kept: Rows, command: Command, policy: Policy) -> bool:
-    """Whether this is a send, all that it names is in memory, and its `seq_id` is surely new: that is nearly every one.
-
-    Naming its rows first and looking for each of them then costs 3.5 µs, and this 0.6.
-    """
-    if type(command) is not Send or policy.registered_only:
-        return False
-    session_id = command.session_id
-    if session_id not in kept.sessions or slot_of(session_id) not in kept.slots:
-        return False
-    for member in pair_members(session_id):
-        if member not in kept.users or (member, session_id) not in kept.contacts:
-            return False
-    return _note_if_new(kept, (session_id, command.actor, command.seq_id))
-
-
-def _note_if_new(kept: Rows, key: SeqKey) -> bool:
-    """Note that a `seq_id` is new where it is above the largest its sender ever used in the session: no look needed."""
-    session_id, sender, seq_id = key
-    contact = kept.contacts.get((sender, session_id))
-    if contact is None or seq_id <= contact.last_seq_id:
-        return False
-    kept.seqs[key] = None
-    return True
-
-
-def _missing(kept: Rows, keys: Keys) -> Keys:
-    """What must be loaded because it is not in memory."""
-    for key in keys.seqs:
-        _note_if_new(kept, key)
-    return Keys(
-        slots=_without(keys.slots, kept.slots),
-        sessions=_without(keys.sessions, kept.sessions),
-        users=_without(keys.users, kept.users),
-        contacts=_without(keys.contacts, kept.contacts),
-        messages=_without(keys.messages, kept.messages),
-        seqs=_without(keys.seqs, kept.seqs),
-        hidden=_without(keys.hidden, kept.hidden),
-        profiles=_without(keys.profiles, kept.profiles),
-        facts=keys.facts,
-    )
-
-
-def _without(named: set[K], kept: Mapping[K, object]) -> set[K]:
-    # Not `named - kept.keys()`, which walks through everything that is kept: 18 ms for each batch.
-    return {key for key in named if key not in kept}
-
-
-def _drop_oldest(kept: dict[Any, Any]) -> None:
-    for key in list(_first(kept, len(kept) - KEPT_CONTACTS_MAX)):
-        del kept[key]
-
-
-def _first(kept: Iterable[Hashable], count: int) -> Iterable[Hashable]:
-    return (key for _, key in zip(range(max(0, count)), kept, strict=False))
