@@ -114,7 +114,7 @@ def _sqlite(request: pytest.FixtureRequest) -> Callable[[], Store]:
 
 
 def _postgres(request: pytest.FixtureRequest) -> Callable[[], Store]:
-    url: str = request.getfixturevalue("empty_postgres_url")
+    url: str = request.getfixturevalue("cleared_postgres_url")
     return lambda: PostgresStore(url)
 
 

@@ -17,8 +17,10 @@ ANN_BEN = "1001:1002"
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_a_send_on_one_node_reaches_a_device_on_another_by_notice(empty_postgres_url: str, nats_url: str) -> None:
-    async with cluster_of(2, empty_postgres_url, nats_url) as cluster:
+async def test_a_send_on_one_node_reaches_a_device_on_another_by_notice(
+    cleared_postgres_url: str, nats_url: str
+) -> None:
+    async with cluster_of(2, cleared_postgres_url, nats_url) as cluster:
         bens = await cluster.device(BEN, at=1)
         anns_other = await cluster.device(ANN, at=1)
         await both_known(cluster)
@@ -33,8 +35,8 @@ async def test_a_send_on_one_node_reaches_a_device_on_another_by_notice(empty_po
             assert cluster.nodes[at].metric("sixin_cache_hits_total") == 0
 
 
-async def test_a_retry_on_another_node_gets_the_first_answer(empty_postgres_url: str, nats_url: str) -> None:
-    async with cluster_of(2, empty_postgres_url, nats_url) as cluster:
+async def test_a_retry_on_another_node_gets_the_first_answer(cleared_postgres_url: str, nats_url: str) -> None:
+    async with cluster_of(2, cleared_postgres_url, nats_url) as cluster:
         answers = await asyncio.gather(*(cluster.say(nth % 2, ANN, BEN, "once", seq_id=7) for nth in range(20)))
         assert {status for status, _ in answers} == {200}
         assert len({answer["message"]["msg_id"] for _, answer in answers}) == 1
@@ -43,9 +45,9 @@ async def test_a_retry_on_another_node_gets_the_first_answer(empty_postgres_url:
 
 
 async def test_a_token_revoked_on_one_node_opens_no_door_of_another(
-    empty_postgres_url: str, nats_of_my_own: NatsServer
+    cleared_postgres_url: str, nats_of_my_own: NatsServer
 ) -> None:
-    async with cluster_of(2, empty_postgres_url, nats_of_my_own.url) as cluster:
+    async with cluster_of(2, cleared_postgres_url, nats_of_my_own.url) as cluster:
         old = token(ANN)
         phone = await cluster.device(ANN, at=1, with_token=old)
         stranger = token(BEN)
@@ -65,9 +67,9 @@ async def test_a_token_revoked_on_one_node_opens_no_door_of_another(
 
 
 async def test_without_the_bus_devices_learn_that_they_have_to_pull_and_with_it_they_are_told_again(
-    empty_postgres_url: str, nats_of_my_own: NatsServer
+    cleared_postgres_url: str, nats_of_my_own: NatsServer
 ) -> None:
-    async with cluster_of(2, empty_postgres_url, nats_of_my_own.url) as cluster:
+    async with cluster_of(2, cleared_postgres_url, nats_of_my_own.url) as cluster:
         bens = await cluster.device(BEN, at=1)
         await both_known(cluster)
         await asyncio.to_thread(nats_of_my_own.kill)

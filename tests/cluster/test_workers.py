@@ -83,9 +83,9 @@ class Talkers:
 
 
 async def test_all_workers_are_replaced_under_load_and_no_message_is_lost_or_doubled(
-    empty_postgres_url: str, nats_url: str
+    cleared_postgres_url: str, nats_url: str
 ) -> None:
-    node = SixinNode(empty_postgres_url, nats_url, "--workers", "2")
+    node = SixinNode(cleared_postgres_url, nats_url, "--workers", "2")
     try:
         await asyncio.to_thread(node.start)
         before = workers_of(node)
@@ -106,9 +106,9 @@ async def test_all_workers_are_replaced_under_load_and_no_message_is_lost_or_dou
 
 
 async def test_a_worker_that_was_killed_is_started_again_and_the_others_serve_meanwhile(
-    empty_postgres_url: str, nats_url: str
+    cleared_postgres_url: str, nats_url: str
 ) -> None:
-    node = SixinNode(empty_postgres_url, nats_url, "--workers", "2")
+    node = SixinNode(cleared_postgres_url, nats_url, "--workers", "2")
     try:
         await asyncio.to_thread(node.start)
         talkers = Talkers(node)
@@ -133,8 +133,8 @@ async def test_a_worker_that_was_killed_is_started_again_and_the_others_serve_me
         await asyncio.to_thread(node.__exit__, None, None, None)
 
 
-async def test_a_parent_that_is_told_to_stop_drains_its_workers(empty_postgres_url: str, nats_url: str) -> None:
-    node = SixinNode(empty_postgres_url, nats_url, "--workers", "2")
+async def test_a_parent_that_is_told_to_stop_drains_its_workers(cleared_postgres_url: str, nats_url: str) -> None:
+    node = SixinNode(cleared_postgres_url, nats_url, "--workers", "2")
     try:
         await asyncio.to_thread(node.start)
         workers = workers_of(node)

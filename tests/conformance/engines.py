@@ -53,10 +53,12 @@ class Postgres(Engine):
 
     name = "postgres"
     durable = True
+    database: ClassVar[str] = "cleared_postgres_url"
+    """The fixture that lends it."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         super().__init__(request)
-        self.url: str = request.getfixturevalue("empty_postgres_url")
+        self.url: str = request.getfixturevalue(self.database)
 
     def store(self) -> Store:
         return PostgresStore(self.url)

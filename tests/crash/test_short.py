@@ -22,10 +22,12 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_everything_is_killed
 
 @pytest.mark.timeout(180)
 async def test_nothing_is_lost_or_doubled_when_a_node_on_a_shared_database_is_killed(
-    tmp_path: Path, empty_postgres_url: str, nats_url: str
+    tmp_path: Path, cleared_postgres_url: str, nats_url: str
 ) -> None:
     plan = make_plan(seed=12, clients=10, sends=600, kills=2, client_kills=0, processes=1, stores="memory")
-    run = Run(plan, tmp_path, store=empty_postgres_url, bus=nats_url, time_s=120, say=print, recorded=True, hasty=True)
+    run = Run(
+        plan, tmp_path, store=cleared_postgres_url, bus=nats_url, time_s=120, say=print, recorded=True, hasty=True
+    )
     outcome = await run.play()
 
     assert outcome.findings.ok, summary(outcome)

@@ -30,10 +30,10 @@ def balancer_of(program: Path, nodes: list[str]) -> Haproxy:
 
 
 async def test_nobody_is_refused_while_a_node_behind_the_balancer_drains(
-    empty_postgres_url: str, nats_url: str
+    cleared_postgres_url: str, nats_url: str
 ) -> None:
     program = found(HAPROXY)
-    async with cluster_of(3, empty_postgres_url, nats_url) as cluster:
+    async with cluster_of(3, cleared_postgres_url, nats_url) as cluster:
         with balancer_of(program, [f"127.0.0.1:{node.port}" for node in cluster.nodes]) as balancer:
             await _operators_doors_are_shut(cluster, balancer.url)
             statuses: list[int] = []

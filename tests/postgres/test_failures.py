@@ -28,8 +28,8 @@ OVERTAKEN = Changes(users=(UserHead(ANN, 99, 99),))
 pytestmark = pytest.mark.timeout(120)
 
 
-async def test_a_batch_whose_answer_was_lost_is_found_by_the_retry(empty_postgres_url: str) -> None:
-    async with Cable(empty_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
+async def test_a_batch_whose_answer_was_lost_is_found_by_the_retry(cleared_postgres_url: str) -> None:
+    async with Cable(cleared_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
         await node.do(send_of(ANN, BEN, 1, "before"))
         cable.cut_after(b"a text to be cut at")
         send = send_of(ANN, BEN, 2, "a text to be cut at")
@@ -45,9 +45,9 @@ async def test_a_batch_whose_answer_was_lost_is_found_by_the_retry(empty_postgre
 
 @pytest.mark.parametrize(("word", "written"), [(b"COMMIT", True), (b"write_batch", False)])
 async def test_a_transaction_whose_link_breaks_is_written_whole_or_not_at_all(
-    empty_postgres_url: str, word: bytes, written: bool
+    cleared_postgres_url: str, word: bytes, written: bool
 ) -> None:
-    async with Cable(empty_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
+    async with Cable(cleared_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
         async with node.store.transaction() as transaction:
             await transaction.load(Keys(users={ANN, BEN}))
             cable.cut_after(word)
@@ -59,9 +59,9 @@ async def test_a_transaction_whose_link_breaks_is_written_whole_or_not_at_all(
 
 
 async def test_a_node_that_stops_in_the_middle_of_a_batch_holds_up_the_others_only_so_long(
-    empty_postgres_url: str,
+    cleared_postgres_url: str,
 ) -> None:
-    async with nodes_on(empty_postgres_url, 2) as (stuck, other):
+    async with nodes_on(cleared_postgres_url, 2) as (stuck, other):
         await other.do(send_of(ANN, BEN, 1, "before"))
         async with stuck.store.transaction() as transaction:
             await transaction.load(Keys(sessions={ANN_BEN}, users={ANN, BEN}))
@@ -163,8 +163,8 @@ async def test_a_read_only_database_is_read_and_refuses_writes_until_it_is_writa
         assert [message.seq_id for message in await all_messages(node.store, ANN_BEN)] == [1, 2]
 
 
-async def test_reads_are_refused_when_too_many_wait(empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with nodes_on(empty_postgres_url, 1) as (node,):
+async def test_reads_are_refused_when_too_many_wait(cleared_postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with nodes_on(cleared_postgres_url, 1) as (node,):
         monkeypatch.setattr(postgres_reads, "READS_WAITING_MAX", 20)
         answers = await asyncio.gather(*(node.store.user(ANN) for _ in range(50)), return_exceptions=True)
 
@@ -172,8 +172,8 @@ async def test_reads_are_refused_when_too_many_wait(empty_postgres_url: str, mon
         assert (await node.store.user(ANN)).version_id == 0
 
 
-async def test_a_closed_store_says_that_it_is_unavailable(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 1) as (node,):
+async def test_a_closed_store_says_that_it_is_unavailable(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 1) as (node,):
         await node.store.close()
         with pytest.raises(errors.Unavailable):
             await node.store.user(ANN)

@@ -89,10 +89,10 @@ async def held_up(url: str, reads: Sequence[Awaitable[Any]]) -> list[asyncio.Fut
     return waiting
 
 
-async def test_reads_that_come_together_are_one_statement_on_one_connection(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as operator:
+async def test_reads_that_come_together_are_one_statement_on_one_connection(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 1) as (node,), session_of(cleared_postgres_url) as operator:
         await operator.execute("BEGIN; LOCK sixin.users IN ACCESS EXCLUSIVE MODE")
-        waiting = await held_up(empty_postgres_url, [node.store.user(Uid(1 + nth)) for nth in range(200)])
+        waiting = await held_up(cleared_postgres_url, [node.store.user(Uid(1 + nth)) for nth in range(200)])
         await asyncio.sleep(0.2)  # time for a second one to come
         assert await operator.fetchval(WAITING) == 1
 
@@ -101,10 +101,10 @@ async def test_reads_that_come_together_are_one_statement_on_one_connection(empt
             assert [head.uid for head in await asyncio.gather(*waiting)] == list(range(1, 201))
 
 
-async def test_who_gives_up_takes_nobody_along(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as operator:
+async def test_who_gives_up_takes_nobody_along(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 1) as (node,), session_of(cleared_postgres_url) as operator:
         await operator.execute("BEGIN; LOCK sixin.users IN ACCESS EXCLUSIVE MODE")
-        impatient, patient = await held_up(empty_postgres_url, [node.store.user(ANN), node.store.user(BEN)])
+        impatient, patient = await held_up(cleared_postgres_url, [node.store.user(ANN), node.store.user(BEN)])
         impatient.cancel()
         await asyncio.wait([impatient], timeout=DEADLINE_S)
         await operator.execute("COMMIT")
@@ -115,13 +115,13 @@ async def test_who_gives_up_takes_nobody_along(empty_postgres_url: str) -> None:
 
 
 async def test_who_waits_behind_reads_that_hang_is_told_in_time(
-    empty_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    cleared_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_reads, "STORE_TIMEOUT_S", 0.5)
     monkeypatch.setattr(postgres_reads, "POSTGRES_READ_BATCHES_MAX", 1)
-    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as operator:
+    async with nodes_on(cleared_postgres_url, 1) as (node,), session_of(cleared_postgres_url) as operator:
         await operator.execute("BEGIN; LOCK sixin.users IN ACCESS EXCLUSIVE MODE")
-        (hanging,) = await held_up(empty_postgres_url, [node.store.user(ANN)])
+        (hanging,) = await held_up(cleared_postgres_url, [node.store.user(ANN)])
 
         async with asyncio.timeout(STORE_TIMEOUT_S / 2):  # the batch in front hangs for all of it
             with pytest.raises(errors.Unavailable, match="in time"):
@@ -130,10 +130,10 @@ async def test_who_waits_behind_reads_that_hang_is_told_in_time(
             await hanging
 
 
-async def test_reads_under_way_are_told_when_the_store_closes(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as operator:
+async def test_reads_under_way_are_told_when_the_store_closes(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 1) as (node,), session_of(cleared_postgres_url) as operator:
         await operator.execute("BEGIN; LOCK sixin.users IN ACCESS EXCLUSIVE MODE")
-        waiting = await held_up(empty_postgres_url, [node.store.user(Uid(1 + nth)) for nth in range(5_000)])
+        waiting = await held_up(cleared_postgres_url, [node.store.user(Uid(1 + nth)) for nth in range(5_000)])
         async with asyncio.timeout(DEADLINE_S):
             await node.store.close()
             answers = await asyncio.gather(*waiting, return_exceptions=True)

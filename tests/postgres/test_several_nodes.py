@@ -66,8 +66,8 @@ async def everybody_sends(nodes: list[Node], random: Random, count: int) -> None
                 tasks.create_task(sender(node, range(first, first + count)))
 
 
-async def test_readers_miss_no_version_while_three_nodes_write(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 3) as nodes:
+async def test_readers_miss_no_version_while_three_nodes_write(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 3) as nodes:
         readers = [
             Reader(nodes[nth % 3].store, pair[nth % 2], pair_session_id(*pair)) for nth, pair in enumerate(PAIRS[:6])
         ]
@@ -87,7 +87,7 @@ async def test_readers_miss_no_version_while_three_nodes_write(empty_postgres_ur
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_counts_are_exact_after_three_nodes_did_everything_at_once(empty_postgres_url: str, seed: int) -> None:
+async def test_counts_are_exact_after_three_nodes_did_everything_at_once(cleared_postgres_url: str, seed: int) -> None:
     random = seeded(seed)
     seq_ids = itertools.count(1)
 
@@ -112,15 +112,15 @@ async def test_counts_are_exact_after_three_nodes_did_everything_at_once(empty_p
         for _ in range(20):
             await act(node)
 
-    async with nodes_on(empty_postgres_url, 3) as nodes:
+    async with nodes_on(cleared_postgres_url, 3) as nodes:
         async with asyncio.TaskGroup() as tasks:
             for node in nodes * 4:
                 tasks.create_task(lane(node))
         await assert_true(nodes[0].store, SESSION_IDS, PEOPLE)
 
 
-async def test_nodes_that_meet_new_people_at_once_give_out_every_number_once(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 3) as nodes:
+async def test_nodes_that_meet_new_people_at_once_give_out_every_number_once(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 3) as nodes:
         for round_ in range(15):
             one, other = Uid(1_000 + round_), Uid(2_000 - round_)
             # Each node's batch names other strangers beside this pair, in its own order.
@@ -134,9 +134,9 @@ async def test_nodes_that_meet_new_people_at_once_give_out_every_number_once(emp
             assert (await nodes[0].store.session(pair_session_id(one, other))).version_id == 3
 
 
-async def test_the_same_send_through_three_nodes_is_one_message(empty_postgres_url: str) -> None:
+async def test_the_same_send_through_three_nodes_is_one_message(cleared_postgres_url: str) -> None:
     one, other = PEOPLE[:2]
-    async with nodes_on(empty_postgres_url, 3) as nodes:
+    async with nodes_on(cleared_postgres_url, 3) as nodes:
         for seq_id in range(1, 11):
             send = send_of(one, other, seq_id, f"number {seq_id}")
             decisions = await asyncio.gather(*(node.do(send) for node in nodes))
@@ -146,8 +146,8 @@ async def test_the_same_send_through_three_nodes_is_one_message(empty_postgres_u
         await assert_true(nodes[0].store, [pair_session_id(one, other)], [one, other])
 
 
-async def test_a_revoked_token_stays_revoked_while_another_node_changes_the_profile(empty_postgres_url: str) -> None:
-    async with nodes_on(empty_postgres_url, 2) as (one, other):
+async def test_a_revoked_token_stays_revoked_while_another_node_changes_the_profile(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 2) as (one, other):
         for nth in range(1, 21):
             await asyncio.gather(
                 one.do(PutProfile(Profile(PEOPLE[nth % 2], name=f"number {nth}"))),
@@ -159,10 +159,10 @@ async def test_a_revoked_token_stays_revoked_while_another_node_changes_the_prof
 
 
 async def test_a_deadlock_costs_a_batch_another_attempt_and_nobody_an_answer(
-    empty_postgres_url: str,
+    cleared_postgres_url: str,
 ) -> None:
     low, high = Uid(10), Uid(20)
-    async with nodes_on(empty_postgres_url, 1) as (node,), session_of(empty_postgres_url) as odd:
+    async with nodes_on(cleared_postgres_url, 1) as (node,), session_of(cleared_postgres_url) as odd:
         await node.do(send_of(low, high, 1, "so that both exist"))
         await odd.execute("BEGIN")
         await odd.execute("SELECT FROM sixin.users WHERE uid = 20 FOR UPDATE")

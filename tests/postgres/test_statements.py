@@ -110,12 +110,12 @@ def test_a_statement_that_would_cross_is_found(statement: str, wrong: list[str])
     ],
 )
 async def test_a_row_travels_with_the_fields_of_the_core_in_their_order(
-    empty_postgres_url: str, row_type: str, struct: type[Struct], renamed: dict[str, str]
+    cleared_postgres_url: str, row_type: str, struct: type[Struct], renamed: dict[str, str]
 ) -> None:
-    store = PostgresStore(empty_postgres_url)
+    store = PostgresStore(cleared_postgres_url)
     await store.open()
     await store.close()
-    async with session_of(empty_postgres_url) as session:
+    async with session_of(cleared_postgres_url) as session:
         rows = await session.fetch(
             "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) ORDER BY attnum", f"sixin.{row_type}"
         )
@@ -135,9 +135,15 @@ async def test_every_slot_is_there_to_be_locked(empty_postgres_url: str) -> None
     ).read_text("utf-8")
 
 
+class NeverUsed(Postgres):
+    """Nobody has counted anything in it yet."""
+
+    database = "empty_postgres_url"
+
+
 @pytest.fixture
 async def scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
-    async with Place(Postgres(request)) as place, Scene(place) as scene:
+    async with Place(NeverUsed(request)) as place, Scene(place) as scene:
         yield scene
 
 

@@ -41,6 +41,15 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 
 
 @pytest.fixture
+def cleared_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """A database for this test alone in which nobody has said anything: a store opens it sooner than an empty one,
+    because it may have the tables already. Change nothing in it but rows."""
+    name = postgres_server.lend_cleared()
+    yield postgres_server.url_of(name)
+    postgres_server.clear(name)
+
+
+@pytest.fixture
 def postgres_of_my_own() -> Iterator[PostgresServer]:
     """A cluster for this test alone: to be stopped, killed and started again."""
     with PostgresServer(found(POSTGRES)) as server:

@@ -1,0 +1,51 @@
+"""The data of a PostgreSQL cluster in which nothing was said: made once on this machine, and copied for each server."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.services.programs import WHEELS
+
+
+def new_cluster(programs: Path, data: Path, make: Callable[[], None]) -> None:
+    """Fill `data` with a new cluster: by `make`, where these programs have made none here yet.
+
+    To make one takes a second of CPU, and a run of the tests needs twenty.
+    """
+    kept = WHEELS / f"cluster-{_of(programs)}"
+    with _one_at_a_time():
+        if not kept.exists():
+            make()
+            half = kept.with_suffix(".half")
+            shutil.rmtree(half, ignore_errors=True)
+            shutil.copytree(data, half)
+            half.rename(kept)  # so a half-made one does not count
+            return
+    shutil.copytree(kept, data)
+
+
+def give(folder: Path, user: str) -> None:
+    """Make somebody the owner of a folder and of all that is in it."""
+    shutil.chown(folder, user)
+    for inside, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            shutil.chown(Path(inside, name), user)
+
+
+def _of(programs: Path) -> str:
+    """A new PostgreSQL has other programs, and makes its own cluster."""
+    seen = [f"{path} {path.stat().st_mtime_ns}" for path in (programs / "postgres", programs / "initdb")]
+    return hashlib.sha256("\n".join([*seen, Path(__file__).read_text("utf-8")]).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Of the test processes that begin together, one makes it and the others wait."""
+    WHEELS.mkdir(exist_ok=True)
+    with (WHEELS / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
