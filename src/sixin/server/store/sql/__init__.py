@@ -2,9 +2,11 @@
 
 import re
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Final
 
+# Not importlib.resources: that costs each process of the store a sixth of its start.
+_HERE: Final = Path(__file__).parent
 _NAME: Final = re.compile(r"^-- (\w+) --$", re.MULTILINE)
 
 
@@ -15,7 +17,7 @@ def statements(folder: str) -> dict[str, str]:
     In a file each statement stands under a line `-- its_name --`, with what it does and the index it walks below.
     """
     found: dict[str, str] = {}
-    for file in (resources.files(__name__) / folder).iterdir():
+    for file in (_HERE / folder).iterdir():
         if not file.name.endswith(".sql"):
             continue
         _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
@@ -33,7 +35,7 @@ def migrations(folder: str) -> list[str]:
     They are called `0001_what_it_does.sql`, without a gap.
     """
     files = sorted(
-        (file for file in (resources.files(__name__) / folder / "migrations").iterdir() if file.name.endswith(".sql")),
+        (file for file in (_HERE / folder / "migrations").iterdir() if file.name.endswith(".sql")),
         key=lambda file: file.name,
     )
     for level, file in enumerate(files, 1):
