@@ -35,6 +35,15 @@ $$
 """
 """TRUNCATE would make thirty files anew, which takes three times as long."""
 
+_AS_WE_USE_IT: Final = """
+CREATE ROLE sixin CREATEDB;
+ALTER DATABASE postgres RENAME TO sixin;
+ALTER DATABASE sixin OWNER TO sixin;
+ALTER DATABASE template0 IS_TEMPLATE false;
+DROP DATABASE template0;
+"""
+"""Line by line. Each database less is 300 files less to copy."""
+
 
 class PostgresServer(Server):
     """A cluster with one login, `sixin`, which is no superuser and may make databases of its own."""
@@ -120,8 +129,7 @@ class PostgresServer(Server):
             "--locale=C",
             "--no-sync",
         )
-        made = "CREATE ROLE sixin CREATEDB;\nCREATE DATABASE sixin OWNER sixin;\n"
-        self._run("postgres", "--single", "-D", str(self._data), "-c", "fsync=off", "postgres", said=made)
+        self._run("postgres", "--single", "-D", str(self._data), "-c", "fsync=off", "template1", said=_AS_WE_USE_IT)
 
     def _launch(self) -> subprocess.Popen[bytes]:
         settings = {
@@ -158,7 +166,7 @@ class PostgresServer(Server):
 
         return True
 
-    def _execute(self, statement: str, database: str = "postgres") -> None:
+    def _execute(self, statement: str, database: str = "sixin") -> None:
         where = [f"--host={self.folder}", f"--port={self.port}", "--username=postgres", f"--dbname={database}"]
         self._run("psql", *where, "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--command={statement}")
 
