@@ -43,6 +43,13 @@ async def scene(place: Place) -> AsyncIterator[Scene]:
         yield scene
 
 
+@pytest.fixture(params=[engine for engine in ENGINES if engine.nodes == 1], ids=lambda engine: engine.name)
+async def lone_scene(request: pytest.FixtureRequest) -> AsyncIterator[Scene]:
+    """The same where one writer has everything in its batches."""
+    async with Place(request.param(request)) as place, Scene(place) as scene:
+        yield scene
+
+
 @pytest.fixture
 async def durable_scene(durable_place: Place) -> AsyncIterator[Scene]:
     """The same where the store can be closed and opened again."""

@@ -10,6 +10,7 @@ from sixin.server.store.base import Store
 from sixin.server.store.memory import MemoryStore
 from sixin.server.store.postgres import PostgresStore
 from sixin.server.store.sqlite import SqliteStore
+from tests.matrix import THREE_NODES
 
 
 class Engine(ABC):
@@ -18,6 +19,8 @@ class Engine(ABC):
     name: ClassVar[str]
     durable: ClassVar[bool]
     """Whether what was committed is there again after the store was closed."""
+    nodes: ClassVar[int] = 1
+    """How many have it open at once."""
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self.request = request
@@ -64,4 +67,11 @@ class Postgres(Engine):
         return PostgresStore(self.url)
 
 
-ENGINES: list[type[Engine]] = [Memory, Sqlite, Postgres]
+class ThreeNodes(Postgres):
+    """The same database under three nodes: whatever is done is done by the next of them."""
+
+    name = "three-nodes"
+    nodes = THREE_NODES.nodes
+
+
+ENGINES: list[type[Engine]] = [Memory, Sqlite, Postgres, ThreeNodes]

@@ -1,7 +1,8 @@
 """What the suite acts with: a place that can be reopened, and people who act through the real writer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from random import Random
 from types import TracebackType
 from typing import Self
@@ -44,30 +45,40 @@ def send_of(by: Uid, to: Uid, seq_id: int, text: str) -> commands.Send:
 
 
 class Place:
-    """One place of storage and the store that has it open."""
+    """One place of storage and the stores that have it open: one, or one for each node."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self.store: Store = engine.store()
+        self._turns: Iterator[Store] = iter(())
+        self.stores: list[Store] = []
+
+    @property
+    def store(self) -> Store:
+        """The next one, where there are several: what one node wrote, another reads."""
+        return next(self._turns)
 
     async def __aenter__(self) -> Self:
-        await self.store.open()
+        self.stores = [self._engine.store() for _ in range(self._engine.nodes)]
+        self._turns = cycle(self.stores)
+        async with asyncio.TaskGroup() as opening:
+            for store in self.stores:
+                opening.create_task(store.open())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.store.close()
+        for store in self.stores:
+            await store.close()
 
     async def reopen(self) -> None:
-        """Close, and open again with a store that knows nothing."""
-        await self.store.close()
-        self.store = self._engine.store()
-        await self.store.open()
+        """Close, and open again with stores that know nothing."""
+        await self.__aexit__(None, None, None)
+        await self.__aenter__()
 
 
 class Scene:
-    """People who act through a real writer, with a clock that is turned by hand."""
+    """People who act through real writers, one at each store, with a clock that is turned by hand."""
 
     def __init__(self, place: Place, *, store: Store | None = None, policy: Policy | None = None) -> None:
         """`store` stands in for the place's own, for a test that puts something between."""
@@ -76,7 +87,7 @@ class Scene:
         self._policy = policy or Policy()
         self.now_ms = START_MS
         self.told: list[Decision] = []
-        """What the writer said was committed, in order."""
+        """What the writers said was committed, in order."""
         self._seq_id = 0
 
     @property
@@ -93,26 +104,33 @@ class Scene:
         await self._stop()
 
     def _start(self) -> None:
-        self.writer = Writer(self.store, now_ms=lambda: self.now_ms, policy=self._policy, committed=self._committed)
-        self._running = asyncio.create_task(self.writer.run())
+        stores = [self._between] if self._between is not None else self._place.stores
+        self.writers = [
+            Writer(store, now_ms=lambda: self.now_ms, policy=self._policy, committed=self._committed)
+            for store in stores
+        ]
+        self._next_writer = cycle(self.writers)
+        self._running = [asyncio.create_task(writer.run()) for writer in self.writers]
 
     def _committed(self, decisions: Sequence[Decision]) -> None:
         self.told.extend(decisions)
 
     async def _stop(self) -> None:
-        self.writer.stop()
+        for writer in self.writers:
+            writer.stop()
         async with asyncio.timeout(WAIT_S):
-            await self._running
+            await asyncio.gather(*self._running)
 
     async def restart(self) -> None:
-        """End the writer and its store, and start both again: nothing is left but what was stored."""
+        """End the writers and their stores, and start all again: nothing is left but what was stored."""
         await self._stop()
         await self._place.reopen()
         self._start()
 
     async def do(self, command: Command) -> Decision:
+        """By the next writer, where there are several."""
         async with asyncio.timeout(WAIT_S):
-            return await self.writer.change(command)
+            return await next(self._next_writer).change(command)
 
     def next_seq_id(self) -> int:
         self._seq_id += 1

@@ -69,7 +69,8 @@ async def test_a_retry_of_what_was_recalled_gets_it_as_it_now_is(scene: Scene) -
         await scene.do(send_of(ANN, BEN, message.seq_id, "something else"))
 
 
-async def test_what_one_command_of_a_batch_changed_the_next_one_sees(scene: Scene) -> None:
+async def test_what_one_command_of_a_batch_changed_the_next_one_sees(lone_scene: Scene) -> None:
+    scene = lone_scene
     async with asyncio.TaskGroup() as group:
         sends = [group.create_task(scene.do(send_of(ANN, BEN, nth, f"number {nth}"))) for nth in range(1, 51)]
         retry = group.create_task(scene.do(send_of(ANN, BEN, 7, "number 7")))
@@ -82,7 +83,7 @@ async def test_what_one_command_of_a_batch_changed_the_next_one_sees(scene: Scen
     assert (await scene.contact(BEN)).unread == 50
     assert (await scene.store.user(BEN)).unread_total == 0
     assert (await scene.store.user(BEN)).version_id == 51
-    assert scene.writer.batches < 10
+    assert scene.writers[0].batches < 10
 
 
 async def test_numbers_of_two_devices_cross_in_one_batch(scene: Scene) -> None:
@@ -110,7 +111,8 @@ async def test_facts_hold_in_a_batch_that_changes_what_they_count(scene: Scene) 
     assert (contact.unread, contact.last_read_msg_id, contact.last_del_msg_id) == (2, first.msg_id, first.msg_id)
 
 
-async def test_a_refusal_leaves_no_trace_and_its_batch_goes_on(scene: Scene) -> None:
+async def test_a_refusal_leaves_no_trace_and_its_batch_goes_on(lone_scene: Scene) -> None:
+    scene = lone_scene
     message = await scene.send(ANN, BEN, "hello")
     scene.now_ms += 121_000
     before = (await scene.contact(ANN), await scene.contact(BEN), await scene.store.session(ANN_BEN))
@@ -211,7 +213,8 @@ async def test_racing_senders_become_visible_in_version_order(scene: Scene) -> N
     assert (await scene.store.user(ANN)).unread_total == (1 + len(others)) * count
 
 
-async def test_the_order_of_answers_is_the_order_of_the_timeline(scene: Scene) -> None:
+async def test_the_order_of_answers_is_the_order_of_the_timeline(lone_scene: Scene) -> None:
+    scene = lone_scene
     messages = await scene.send_many(ANN, BEN, [f"number {nth}" for nth in range(40)])
 
     assert ids_of(messages) == sorted(ids_of(messages))
