@@ -1,10 +1,11 @@
-"""A short round of faults with real processes: the checker finds nothing, and it would find what is wrong."""
+"""A short round of faults with three real nodes: the checker finds nothing, and it would find what is wrong."""
 
 import pytest
 
 from sixin.verify.checker import check
 from sixin.verify.history import History, StoredMessages
 from tests.cluster.faults import FAULTS, Outcome, run, world_of
+from tests.matrix import THREE_NODES
 from tests.services.fixtures import found
 from tests.services.programs import NATS, POSTGRES
 
@@ -14,7 +15,7 @@ ROUND = ["a node is killed (-9)", "PostgreSQL is restarted", "NATS is killed (-9
 @pytest.mark.timeout(180)
 async def test_the_checker_finds_nothing_after_a_round_of_faults_and_everything_heals() -> None:
     told: list[str] = []
-    async with world_of(2, seed=3, hold_s=0.5, postgres=found(POSTGRES), nats=found(NATS)) as world:
+    async with world_of(THREE_NODES.nodes, seed=3, hold_s=0.5, postgres=found(POSTGRES), nats=found(NATS)) as world:
         outcome = await run(world, ROUND, 0, 3, told.append)
     assert len(told) == len(ROUND)
     assert set(outcome.heal_s) == set(ROUND) <= set(FAULTS)

@@ -1,4 +1,4 @@
-"""The crash proof, bounded: the long one is `make crash`."""
+"""The crash proof, bounded: the long one is `make crash`. Of three nodes: tests/cluster/test_faults.py."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 from tests.crash.plan import make_plan
 from tests.crash.run import Outcome, Run
 from tests.crash.summary import summary
+from tests.matrix import CRASH, SQLITE, THREE_NODES, Place
 
 
 @pytest.mark.timeout(180)
@@ -21,13 +22,14 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_everything_is_killed
 
 
 @pytest.mark.timeout(180)
-async def test_nothing_is_lost_or_doubled_when_a_node_on_a_shared_database_is_killed(
-    tmp_path: Path, cleared_postgres_url: str, nats_url: str
+@pytest.mark.parametrize("place", [place for place in CRASH if place not in (SQLITE, THREE_NODES)], ids=str)
+async def test_nothing_is_lost_or_doubled_when_a_node_is_killed_that_stands_on_others(
+    request: pytest.FixtureRequest, tmp_path: Path, place: Place
 ) -> None:
+    store = "sqlite" if place.store == "SQLite" else request.getfixturevalue("cleared_postgres_url")
+    bus = "local" if place.bus == "local" else request.getfixturevalue("nats_url")
     plan = make_plan(seed=12, clients=10, sends=600, kills=2, client_kills=0, processes=1, stores="memory")
-    run = Run(
-        plan, tmp_path, store=cleared_postgres_url, bus=nats_url, time_s=120, say=print, recorded=True, hasty=True
-    )
+    run = Run(plan, tmp_path, store=store, bus=bus, time_s=120, say=print, recorded=True, hasty=True)
     outcome = await run.play()
 
     assert outcome.findings.ok, summary(outcome)

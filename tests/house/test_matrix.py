@@ -18,6 +18,7 @@ def test_the_table_in_the_documents_is_what_runs() -> None:
     assert shown == {suite: [str(place) for place in run_on] for suite, run_on in SUITES.items()}
 
 
-def test_the_conformance_suite_knows_every_store() -> None:
-    stores = dict.fromkeys(place.store for place in PLACES)
-    assert len(ENGINES) == len(stores) == len(SUITES["conformance of stores"])
+def test_the_conformance_suite_runs_on_every_store_and_on_as_many_nodes() -> None:
+    places = SUITES["conformance of stores"]
+    assert {place.store for place in places} == {place.store for place in PLACES}
+    assert [engine.nodes for engine in ENGINES] == [place.nodes for place in places]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.matrix import ASLEEP, TALKING, Ground
+from tests.matrix import TALKING, Ground
 from tests.scenarios.people import People
 from tests.witness import Witness, witnessed
 
@@ -20,12 +20,5 @@ def witness() -> Iterator[Witness]:
 @pytest.fixture(params=TALKING, ids=str)
 async def people(request: pytest.FixtureRequest, tmp_path: Path, witness: Witness) -> AsyncIterator[People]:
     """Ann, Ben and Eve, with a server, or several, and no devices yet."""
-    async with Ground(request.param, request).houses(witness) as houses, People(houses, tmp_path, witness) as living:
-        yield living
-
-
-@pytest.fixture(params=ASLEEP, ids=str)
-async def people_everywhere(request: pytest.FixtureRequest, tmp_path: Path, witness: Witness) -> AsyncIterator[People]:
-    """The same, wherever it can run."""
     async with Ground(request.param, request).houses(witness) as houses, People(houses, tmp_path, witness) as living:
         yield living

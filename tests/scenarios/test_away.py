@@ -19,8 +19,7 @@ from tests.witness import Witness, WitnessedClient
 
 
 @pytest.mark.parametrize("seed", [7, 8])
-async def test_a_phone_that_slept_ends_up_with_what_the_browser_saw(people_everywhere: People, seed: int) -> None:
-    people = people_everywhere
+async def test_a_phone_that_slept_ends_up_with_what_the_browser_saw(people: People, seed: int) -> None:
     browser, phone = await people.devices("ann", 2)
     ben, eve = await people.device("ben"), await people.device("eve", in_a_file=True)
     await people.busy_afternoon(seed, browser, ben, phone, acts=60)
