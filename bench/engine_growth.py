@@ -111,7 +111,7 @@ class Talk:
             rows.put(parts[-1])
         rows.messages.clear()
         rows.seqs.clear()
-        commit = commit_of(merged(parts))
+        commit = commit_of(merged(parts), 0)
         return lambda engine: engine.commit(commit)
 
     def somewhere(self) -> tuple[SessionId, Uid, int]:
