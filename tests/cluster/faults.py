@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import contextlib
 import random
-import signal
 import sys
 import time
 from collections import defaultdict
@@ -32,6 +31,7 @@ from tests.cluster.proxy import READY_EVERY_S, READY_TIMEOUT_S, Proxy
 from tests.services.nats import NatsServer
 from tests.services.postgres import PostgresServer
 from tests.services.programs import NATS, POSTGRES
+from tests.services.server import stop_on_sigterm
 
 HEAL_MAX_S = 60.0
 """Past it, a fault counts as not healed, and the run ends."""
@@ -130,6 +130,12 @@ async def restart_postgres(world: World) -> None:
     await asyncio.to_thread(world.postgres.restart)
 
 
+async def pause_postgres(world: World) -> None:
+    world.postgres.pause()
+    await world.hold()
+    world.postgres.resume()
+
+
 async def kill_nats(world: World) -> None:
     await asyncio.to_thread(world.nats.kill)
     await world.hold()
@@ -176,6 +182,7 @@ FAULTS: dict[str, Fault] = {
     "a node is restarted": restart_a_node,
     "PostgreSQL is killed (-9)": kill_postgres,
     "PostgreSQL is restarted": restart_postgres,
+    "PostgreSQL is paused (SIGSTOP)": pause_postgres,
     "NATS is killed (-9)": kill_nats,
     "NATS is paused (SIGSTOP)": pause_nats,
     "a node is cut off PostgreSQL": cut_a_node_from_postgres,
@@ -313,5 +320,5 @@ if __name__ == "__main__":
     options.add_argument("--minutes", type=float, default=1.0, help="at least one round of every fault")
     options.add_argument("--seed", type=int, default=1)
     options.add_argument("--hold-s", type=float, default=3.0, help="how long a fault lasts")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    stop_on_sigterm()
     sys.exit(asyncio.run(main(options.parse_args())))

@@ -15,6 +15,7 @@ from tests.server.house import Device
 from tests.services.nats import NatsServer
 from tests.services.postgres import PostgresServer
 from tests.services.programs import NATS, POSTGRES
+from tests.services.server import stop_on_sigterm
 
 NOTICES = 500
 SENDERS = 48
@@ -76,4 +77,5 @@ def _shown(took: list[float]) -> str:
 
 
 if __name__ == "__main__":
+    stop_on_sigterm()
     sys.exit(asyncio.run(main()))

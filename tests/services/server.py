@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -144,6 +145,14 @@ class Server(ABC):
 
     def _last_words(self) -> str:
         return self.log_file.read_text(errors="replace")[-2000:] if self.log_file.exists() else "(no log)"
+
+
+def stop_on_sigterm() -> None:
+    """Let SIGTERM end a program of the tests' by the way out: whatever servers it started, it stops.
+
+    They are in sessions of their own, so nobody else would, and `timeout` says SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def free_port() -> int:
