@@ -177,6 +177,39 @@ async def test_who_was_let_in_before_the_port_closed_is_still_answered(
         assert len(house.state()["messages"]) == 1
 
 
+async def test_a_kept_connection_ends_with_its_answer_and_is_not_refused_its_next_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a balancer keeps some: what it asks next, it asks another node."""
+    monkeypatch.setattr(app, "LET_IN_S", DEADLINE_S)
+    store = HeldStore()
+    async with served(store) as (house, running):
+        address = URL(house.url)
+        healthy = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        quiet, quiets = await asyncio.open_connection(address.host, address.port)
+        busy, busys = await asyncio.open_connection(address.host, address.port)
+        for reader, writer in ((quiet, quiets), (busy, busys)):
+            writer.write(healthy)
+            assert b"Connection: close" not in await reader.readuntil(b"}")
+        store.hold()
+        busys.write(
+            b"POST /v1/send HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (house.token(ANN).encode(), len(SEND), SEND)
+        )
+        await store.holding.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        async with asyncio.timeout(DEADLINE_S):
+            assert await quiet.read() == b""
+            assert not running.done()
+            store.release()
+            answer = await busy.read()
+            await running
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"Connection: close\r\n" in answer
+        for writer in (quiets, busys):
+            writer.close()
+
+
 def _takes_connections(address: URL) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((address.host, address.port)) == 0

@@ -156,9 +156,14 @@ class Listener:
         self._addresses = tuple(open_socket.getsockname()[:2] for open_socket in self._server.sockets)
 
     def stop_accepting(self) -> None:
-        """Close the port. The connections that stand go on."""
+        """Close the port. WebSockets go on; an HTTP connection ends with its answer, or at once where none is asked.
+
+        So whoever keeps connections, a balancer for one, takes his next request to another node, and has it not
+        refused here.
+        """
         if self._server is not None:
             self._server.close()
+            self._http.end_kept()
 
     async def answered(self, *, within_s: float) -> None:
         """Wait until everybody who was let in has asked something, and every HTTP request is answered."""
@@ -215,7 +220,6 @@ class Listener:
 
     def give_to_http(self, transport: asyncio.Transport, data: bytes) -> None:
         protocol = self._http()
-        self._http.unanswered.add(protocol)
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
@@ -355,11 +359,10 @@ class HttpServer(web.Server):
     def __init__(self, handler: Handler, listener: Listener) -> None:
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             self.unanswered.add(request.protocol)
-            try:
-                return await outside_websocket(request)
-            finally:
-                self.unanswered.discard(request.protocol)
-                listener.note_answered()
+            response = await outside_websocket(request)
+            if self._ending:
+                response.force_close()
+            return response
 
         async def outside_websocket(request: web.BaseRequest) -> web.StreamResponse:
             if request.path != WEBSOCKET_PATH:
@@ -394,7 +397,15 @@ class HttpServer(web.Server):
         self.connections_open = 0
         self.unanswered: set[web.RequestHandler] = set()
         """Connections whose request is being read or answered."""
+        self._ending = False
         self._listener = listener
+
+    def end_kept(self) -> None:
+        """From now on a connection ends with its answer. Those that wait for a next request end now."""
+        self._ending = True
+        for handler in self.connections:
+            if handler not in self.unanswered:
+                handler.force_close()
 
     def __call__(self) -> web.RequestHandler:
         """One connection more."""
@@ -407,12 +418,34 @@ class HttpServer(web.Server):
     def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
         self.connections_open -= 1
         super().connection_lost(handler, exc)
+        self.note_answered(handler)
+
+    def note_answered(self, handler: web.RequestHandler) -> None:
+        """Nothing is asked on this connection now."""
         self.unanswered.discard(handler)
         self._listener.note_answered()
 
 
 class HttpRequests(web.RequestHandler):
     """The requests of one connection. What aiohttp refuses before anybody is asked, it refuses in our words."""
+
+    def __init__(self, server: HttpServer, *, loop: asyncio.AbstractEventLoop, **limits: Any) -> None:
+        super().__init__(server, loop=loop, **limits)
+        self._server = server
+
+    def data_received(self, data: bytes) -> None:
+        """The beginning of a request, or more of one."""
+        self._server.unanswered.add(self)
+        super().data_received(data)
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """The answer, to its last byte."""
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._server.note_answered(self)
 
     def handle_error(
         self,
