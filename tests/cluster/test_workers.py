@@ -25,11 +25,17 @@ class Talkers:
         self.acknowledged: dict[tuple[int, int], str] = {}
         self.refused: Counter[str] = Counter()
         self.stop = asyncio.Event()
+        self.failed = False
+        """Whether nobody talks any more because one of them could not."""
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as talking:
-            for pair in PAIRS:
-                talking.create_task(self._talk(*pair))
+        try:
+            async with asyncio.TaskGroup() as talking:
+                for pair in PAIRS:
+                    talking.create_task(self._talk(*pair))
+        except BaseException:
+            self.failed = True
+            raise
 
     async def _talk(self, uid: int, to: int) -> None:
         seq_id = 0
@@ -64,7 +70,8 @@ class Talkers:
     async def said(self, more: int) -> None:
         """Wait until so many more are acknowledged."""
         enough = len(self.acknowledged) + more
-        await until(lambda: len(self.acknowledged) >= enough)
+        await until(lambda: len(self.acknowledged) >= enough or self.failed)
+        assert len(self.acknowledged) >= enough, self.refused
 
     async def assert_there_once(self) -> None:
         """Everything that was acknowledged, under the ids that were given, in order, and nothing else."""
@@ -129,6 +136,30 @@ async def test_a_worker_that_was_killed_is_started_again_and_the_others_serve_me
         last = workers_of(node)
         os.kill(node.pid, signal.SIGKILL)
         await until(lambda: not any(map(is_alive, last)))
+    finally:
+        await asyncio.to_thread(node.__exit__, None, None, None)
+
+
+async def test_a_worker_that_dies_before_it_serves_takes_nobody_with_it_and_is_started_again(
+    cleared_postgres_url: str, nats_url: str
+) -> None:
+    node = SixinNode(cleared_postgres_url, nats_url, "--workers", "2")
+    try:
+        starting = asyncio.create_task(asyncio.to_thread(node.start))
+        await until(lambda: node.is_running and len(workers_of(node)) == 2)
+        victim = max(workers_of(node))
+        # It has hardly begun: an interpreter takes longer to start than this.
+        os.kill(victim, signal.SIGSTOP)
+        await starting  # the other one serves
+        talkers = Talkers(node)
+        talking = asyncio.create_task(talkers.run())
+        await talkers.said(20)
+        os.kill(victim, signal.SIGKILL)
+        await until(lambda: len(workers_of(node) - {victim}) == 2)
+        await talkers.said(20)
+        talkers.stop.set()
+        await talking
+        assert talkers.refused["connection"] == 0
     finally:
         await asyncio.to_thread(node.__exit__, None, None, None)
 

@@ -5,7 +5,8 @@ nobody has taken yet waits in the port for the next one. It serves nobody itself
 
     SIGTERM, SIGINT   every worker drains; then the parent ends
     SIGHUP            one worker after the other: a new one first, then the old one drains
-    a worker dies     it is started again, at once at first, later and later when it dies again and again
+    a worker dies     it is started again, at once at first, later and later when it dies again and again; the parent
+                      ends by itself only where none of them served to begin with
 """
 
 import asyncio
@@ -77,11 +78,8 @@ class Workers:
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._restarting.set)
-        started = await asyncio.gather(*(slot.start() for slot in self._slots), return_exceptions=True)
-        refused = [error for error in started if error is not None]
-        if refused:
-            await self._stop()
-            log.error("workers_not_started", extra={"reason": repr(refused[0])})
+        started = await asyncio.gather(*(slot.start() for slot in self._slots))
+        if not any(started):
             return 1
         host = self._settings.host
         print(f"Sixin serves at http://{f'[{host}]' if ':' in host else host}:{self._settings.port}", flush=True)
@@ -162,12 +160,11 @@ class Slot:
         self._process: Process | None = None
         self._one_at_a_time = asyncio.Lock()
 
-    async def start(self) -> None:
-        """The first one. Raises `NotStarted`."""
-        try:
-            self._process = await self._workers.spawn(self._nth)
-        except TimeoutError:
-            raise NotStarted from None
+    async def start(self) -> bool:
+        """The first one; whether it serves. Where another one does, people may be connected to that: `keep` tries
+        again."""
+        self._process = await self._spawn_or_none()
+        return self._process is not None
 
     async def keep(self) -> None:
         """Start another one whenever it dies, until this is cancelled."""
