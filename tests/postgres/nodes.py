@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,8 @@ class Node:
 
     def __init__(self, url: str) -> None:
         self.store = PostgresStore(url)
-        self.writer = Writer(self.store, now_ms=now_ms, policy=Policy(), committed=lambda _: None)
+        self.clock_ms: Callable[[], int] = now_ms
+        self.writer = Writer(self.store, now_ms=lambda: self.clock_ms(), policy=Policy(), committed=lambda _: None)
 
     async def __aenter__(self) -> Self:
         await self.store.open()
@@ -40,8 +41,13 @@ class Node:
     ) -> None:
         self.writer.stop()
         async with asyncio.timeout(DEADLINE_S):
-            await self._running
+            await asyncio.gather(self._running, return_exceptions=self._running.cancelled())
         await self.store.close()
+
+    async def cancel(self) -> None:
+        """End the writer as a drain does that takes too long."""
+        self._running.cancel()
+        await asyncio.wait([self._running])
 
     async def do(self, command: Command) -> Decision:
         """Change something; what refuses it is raised."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Sized
 
 import pytest
@@ -13,9 +14,10 @@ from sixin.core.ids import SessionId, Uid, pair_session_id
 from sixin.core.limits import POSTGRES_IDLE_IN_TRANSACTION_S
 from sixin.core.rows import Changes, Keys
 from sixin.server.store import postgres_reads
+from sixin.server.store.base import Collided
 from tests.conformance.scene import send_of
 from tests.postgres.cut import Cable
-from tests.postgres.nodes import DEADLINE_S, Node, all_messages, nodes_on, session_of
+from tests.postgres.nodes import DEADLINE_S, Node, all_messages, nodes_on, now_ms, session_of
 from tests.postgres.truth import assert_true
 from tests.services.postgres import PostgresServer
 
@@ -43,15 +45,17 @@ async def test_a_batch_whose_answer_was_lost_is_found_by_the_retry(cleared_postg
         await assert_true(node.store, [ANN_BEN], [ANN, BEN])
 
 
-@pytest.mark.parametrize(("word", "written"), [(b"COMMIT", True), (b"write_batch", False)])
+@pytest.mark.parametrize(
+    ("word", "written", "told"), [(b"COMMIT", True, errors.Unavailable), (b"write_batch", False, Collided)]
+)
 async def test_a_transaction_whose_link_breaks_is_written_whole_or_not_at_all(
-    cleared_postgres_url: str, word: bytes, written: bool
+    cleared_postgres_url: str, word: bytes, written: bool, told: type[Exception]
 ) -> None:
     async with Cable(cleared_postgres_url) as cable, nodes_on(cable.url, 1) as (node,):
         async with node.store.transaction() as transaction:
             await transaction.load(Keys(users={ANN, BEN}))
             cable.cut_after(word)
-            with pytest.raises(errors.Unavailable):
+            with pytest.raises(told):
                 await transaction.commit(Changes(users=(UserHead(ANN, 1, 1), UserHead(BEN, 1, 1))))
         assert cable.cuts == 1
 
@@ -68,13 +72,32 @@ async def test_a_node_that_stops_in_the_middle_of_a_batch_holds_up_the_others_on
             begun = asyncio.get_running_loop().time()
             await other.do(send_of(ANN, BEN, 2, "waits"))
             waited = asyncio.get_running_loop().time() - begun
-            with pytest.raises(errors.Unavailable):
+            with pytest.raises(Collided):
                 await transaction.commit(OVERTAKEN)
 
         assert waited > POSTGRES_IDLE_IN_TRANSACTION_S / 2
         await assert_true(other.store, [ANN_BEN], [ANN, BEN])
         await stuck.do(send_of(ANN, BEN, 3, "back again"))
         await assert_true(other.store, [ANN_BEN], [ANN, BEN])
+
+
+async def test_a_node_that_was_paused_in_the_middle_of_a_batch_begins_it_again(cleared_postgres_url: str) -> None:
+    async with nodes_on(cleared_postgres_url, 2) as (node, other):
+        await node.do(send_of(ANN, BEN, 1, "before"))
+        await other.do(send_of(ANN, BEN, 2, "so that what the node remembers is old, and it locks before it decides"))
+        decided = iter([False, True])
+
+        def paused_ms() -> int:
+            if next(decided, False):
+                time.sleep(POSTGRES_IDLE_IN_TRANSACTION_S + 0.5)
+            return now_ms()
+
+        node.clock_ms = paused_ms
+        await node.do(send_of(ANN, BEN, 3, "paused under locks"))
+        assert next(decided, None) is None
+        assert node.writer.collisions == 2
+        assert [message.seq_id for message in await all_messages(node.store, ANN_BEN)] == [1, 2, 3]
+        await assert_true(node.store, [ANN_BEN], [ANN, BEN])
 
 
 async def test_a_backend_killed_in_the_middle_of_a_batch_loses_nothing_acknowledged(
@@ -88,7 +111,7 @@ async def test_a_backend_killed_in_the_middle_of_a_batch_loses_nothing_acknowled
             async with session_of(postgres_of_my_own.url) as watching:
                 pid = await watching.fetchval("SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'")
             os.kill(pid, signal.SIGKILL)
-            with pytest.raises(errors.Unavailable):
+            with pytest.raises(Collided):
                 await transaction.commit(OVERTAKEN)
 
         await node.insist(send_of(ANN, BEN, 2, "healed"))

@@ -102,10 +102,21 @@ POSTGRES_OPEN_WAIT_S: Final = 15.0
 """How long a starting node waits for a PostgreSQL that is starting too."""
 
 POSTGRES_LOCK_TIMEOUT_S: Final = 15.0
-"""How long a batch waits for the rows of another node's: longer than that one may stay idle holding them."""
+"""How long a statement waits for a table that somebody has locked."""
 
-POSTGRES_IDLE_IN_TRANSACTION_S: Final = 5.0
-"""A node that does nothing for so long in the middle of a batch is paused or cut off, and others need its rows."""
+POSTGRES_HELD_AFTER_S: Final = 0.3
+"""How long a batch waits for a row, before it goes on without the commands that name what is held: many times what
+a batch of another node takes, and less than anybody notices (docs/faults.md)."""
+
+POSTGRES_IDLE_IN_TRANSACTION_S: Final = 1.0
+"""A node that does nothing for so long in the middle of a batch is paused or cut off, and others need its rows. The
+largest batch, 8 MiB, comes in that time through 100 Mbit/s."""
+
+ASIDE_RETRY_S: Final = 0.1
+"""How often it is looked whether rows that somebody else held were let go: one round trip, while there are any."""
+
+ASIDE_MAX_S: Final = 15.0
+"""How long a command waits for rows that somebody else holds. Then it is refused, and nothing of it was written."""
 
 POSTGRES_ROLLBACK_TIMEOUT_S: Final = 2.0
 """After it, a connection is given up rather than rolled back, or closed in order; the server then rolls back by itself.

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.message import Message
@@ -30,7 +31,7 @@ class Transaction(ABC):
 
         Where others may write, every row named by `slots`, `sessions`, `users` and `contacts` is locked, in that
         order and each sorted, whether or not it exists yet. May be called more than once in an engine that is
-        `owned`; once otherwise. Raises `Unavailable`.
+        `owned`; once otherwise. Raises `Unavailable`, and `Held` where somebody does not let go of a row.
         """
 
     @abstractmethod
@@ -154,11 +155,21 @@ class SharedStore(Store):
     async def commit_if(self, relied_on: Heads, changes: Changes) -> None:
         """Write the changes, durable and visible, if these heads are still what they were; also where nothing is to
         be written, so that whoever decided so may rely on it. Raises `Collided` if not, and then wrote nothing;
-        `Unavailable` where it is not known whether it did."""
+        `Held` where somebody holds one of them and does not let go; `Unavailable` where it is not known whether it
+        did."""
+
+    async def held(self, keys: Keys) -> tuple[Keys, Keys]:
+        """Of some slots, sessions and users: those that somebody else holds at this moment, and those that are not
+        there yet, so that nobody can see whether somebody is making them. Waits for nobody. Raises `Unavailable`."""
+        return Keys(), Keys()
 
 
 class StoreRefused(Exception):
     """The store cannot be opened; the message says why and what to do."""
+
+
+class Held(errors.Unavailable):
+    """Somebody else holds rows of the batch and does not let go: nothing of it was written."""
 
 
 class Collided(Exception):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import INT64_MAX, POSTGRES_OPEN_WAIT_S
@@ -25,8 +26,8 @@ from sixin.core.timeline import (
     page_of_contacts,
     page_of_hidden,
 )
-from sixin.server.store.base import Heads, SharedStore, Transaction
-from sixin.server.store.postgres_link import Connection, Link, translated
+from sixin.server.store.base import Collided, Heads, SharedStore, Transaction
+from sixin.server.store.postgres_link import Connection, Link, is_lost, translated
 from sixin.server.store.postgres_reads import CONTACT, PULL_CONTACTS, PULL_NEW, PULL_OLD, USER, Reads
 from sixin.server.store.postgres_rows import (
     load_arguments,
@@ -87,6 +88,14 @@ class PostgresStore(SharedStore):
         arguments = (*relied_arguments(relied_on), *write_arguments(changes))
         async with self._link.connection() as connection:
             await connection.execute(STATEMENTS["commit_batch"], *arguments)
+
+    async def held(self, keys: Keys) -> tuple[Keys, Keys]:
+        """In a transaction that is rolled back: what it locks for a moment need not be synced."""
+        sessions = [session_key(session_id) for session_id in keys.sessions]
+        async with self._link.transaction() as connection:
+            (row,) = await connection.fetch(STATEMENTS["held"], list(keys.slots), sessions, list(keys.users))
+        held = Keys(set(row["held_slots"]), set(row["held_sessions"]), set(row["held_users"]))
+        return held, Keys(set(), set(row["missing_sessions"]), set(row["missing_users"]))
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""
@@ -158,8 +167,15 @@ class _PostgresTransaction(Transaction):
 
     async def commit(self, changes: Changes) -> None:
         """Write and commit. Where the link breaks before COMMIT is answered, only the next load can tell."""
+        try:
+            with translated():
+                await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
+        except errors.Unavailable as error:
+            if not is_lost(self._connection):
+                raise
+            # Nobody said COMMIT, so nothing is written: as where PostgreSQL ended a session that was idle for too long.
+            raise Collided("the connection was lost before COMMIT") from error
         with translated():
-            await self._connection.execute(STATEMENTS["write_batch"], *write_arguments(changes))
             await self._connection.execute("COMMIT")
 
 

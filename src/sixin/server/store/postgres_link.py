@@ -22,7 +22,7 @@ from sixin.core.limits import (
     READS_WAITING_MAX,
     STORE_TIMEOUT_S,
 )
-from sixin.server.store.base import Collided, StoreRefused
+from sixin.server.store.base import Collided, Held, StoreRefused
 
 log = logging.getLogger(__name__)
 
@@ -50,9 +50,11 @@ SETTINGS: Final = {
 _ROLLED_BACK: Final = {"40001", "40P01"}
 """Serialization failure, deadlock: nothing was written, and the same again may work."""
 
-_AWAY: Final = ("08", "53", "57", "58", "25006", "25P03", "25P04", "55P03", "XX")
+_AWAY: Final = ("08", "53", "57", "58", "25006", "25P03", "25P04", "XX")
 """Beginnings of SQLSTATEs that speak of the server, not of the statement: connection, resources, shutdown or timeout,
-system error, read-only (a standby after a failover), too long idle, a lock that did not come."""
+system error, read-only (a standby after a failover), too long idle."""
+
+_LOCK_DID_NOT_COME: Final = "55P03"
 
 _WRONG_URL: Final = (
     asyncpg.InvalidPasswordError,
@@ -169,13 +171,15 @@ class Link:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns what the driver raises into `Collided`, `Unavailable`, or `Internal` with a line in the log."""
+    """Turns what the driver raises into `Collided`, `Held`, `Unavailable`, or `Internal` with a line in the log."""
     try:
         yield
     except asyncpg.PostgresError as error:
         state = error.sqlstate or ""
         if state in _ROLLED_BACK:
             raise Collided(str(error)) from error
+        if state == _LOCK_DID_NOT_COME:
+            raise Held("Somebody else is changing the same; try again in a moment.") from error
         if state.startswith(_AWAY):
             raise _unavailable(str(error)) from error
         log.exception("postgres_refused_a_statement", extra={"sqlstate": state})
@@ -190,6 +194,14 @@ def translated() -> Iterator[None]:
 def _unavailable(reason: str) -> errors.Unavailable:
     log.warning("postgres_unavailable", extra={"reason": reason})
     return errors.Unavailable("The database cannot be reached; try again in a moment.")
+
+
+def is_lost(connection: Connection) -> bool:
+    """Whether it is of no more use."""
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back
 
 
 async def _let_go(pool: asyncpg.Pool, connection: Connection) -> None:

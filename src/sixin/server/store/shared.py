@@ -37,7 +37,8 @@ class SharedBatches:
     async def commit(self, keys: Keys, decide_all: DecideAll[T]) -> T:
         """Load, decide and commit, from the beginning again where another node was in the way.
 
-        Raises `Unavailable`; then it is not known whether the batch was written, unless others were always in the way.
+        Raises `Held` where somebody does not let go of a row, and `Unavailable`; then it is not known whether the batch
+        was written, unless others were always in the way.
         """
         for _ in range(STORE_ATTEMPTS_MAX):
             try:
@@ -55,6 +56,10 @@ class SharedBatches:
                 self._penalty = 0
                 return outcome
         raise errors.Unavailable("Others are writing the same; try again in a moment.")
+
+    async def held(self, keys: Keys) -> tuple[Keys, Keys]:
+        """What the store's `held` says."""
+        return await self._store.held(keys)
 
     def _distrust(self, keys: Keys) -> None:
         self.collisions += 1

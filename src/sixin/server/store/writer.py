@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice, takewhile
 from math import inf
 from typing import Any
@@ -26,21 +26,13 @@ from sixin.core.decide import Decision, decide
 from sixin.core.ids import SessionId
 from sixin.core.limits import BATCH_COMMANDS_MAX, FOLLOWING_COMMANDS_MIN, STORE_TIMEOUT_S, WRITER_QUEUE_MAX
 from sixin.core.rows import Changes, Keys, Rows, add_keys, fact_of, merged, session_of
-from sixin.server.store.base import FollowedStore, SharedStore, Store
+from sixin.server.store.aside import Aside, Done, Waiting
+from sixin.server.store.aside import Outcome as Outcome
+from sixin.server.store.base import FollowedStore, Held, SharedStore, Store
 from sixin.server.store.kept import Kept
 from sixin.server.store.shared import SharedBatches
 
 log = logging.getLogger(__name__)
-
-Outcome = Decision | errors.SixinError
-Done = Callable[[Outcome], None]
-
-
-class Waiting(Struct, frozen=True):
-    """A command and who waits for what comes of it."""
-
-    command: Command
-    done: Done
 
 
 class _Written:
@@ -99,6 +91,7 @@ class Writer:
         self._refused_at_s = -inf
         self._kept = Kept()
         self._shared = SharedBatches(store) if isinstance(store, SharedStore) else None
+        self._aside = Aside(policy)
         self._followed = store if isinstance(store, FollowedStore) else None
         self._following: _Following | None = None
         self._follow_at = inf
@@ -118,12 +111,17 @@ class Writer:
 
     def refused_s_ago(self) -> float:
         """How long ago the newest batch could not be written; infinite where it could."""
-        return asyncio.get_running_loop().time() - self._refused_at_s
+        return _now_s() - self._refused_at_s
 
     @property
     def waiting(self) -> int:
-        """Commands in the queue."""
-        return len(self._queue)
+        """Commands in the queue, and beside it."""
+        return len(self._queue) + len(self._aside)
+
+    @property
+    def aside(self) -> int:
+        """Commands beside the queue, because somebody else holds rows they need."""
+        return len(self._aside)
 
     def submit(self, command: Command, done: Done) -> None:
         """Queue a command; `done` is called once with what came of it, never from inside this call.
@@ -132,7 +130,7 @@ class Writer:
         """
         if self._stopping:
             raise errors.Unavailable("The server is stopping; try another node, or again in a moment.")
-        if len(self._queue) >= self._queue_max:
+        if len(self._queue) + len(self._aside) >= self._queue_max:
             raise errors.Unavailable("Too much is waiting to be written; try again in a moment.")
         self._queue.append(Waiting(command, done))
         self._wake.set()
@@ -157,7 +155,8 @@ class Writer:
         """Write batch after batch, until `stop`. Whoever still waits when it is cancelled is told `Unavailable`."""
         try:
             while await self._work_came():
-                await self._write(self._next_batch())
+                if batch := self._next_batch():
+                    await self._write(batch)
                 while self._following is not None:
                     await self._land(self._following)
                 if not self._queue:
@@ -165,29 +164,39 @@ class Writer:
         finally:
             self._stopping = True
             self._tell_written()
-            for waiting in self._queue:
+            for waiting in [*self._aside.clear(), *self._queue]:
                 waiting.done(errors.Unavailable("The server stopped before this was written."))
             self._queue.clear()
 
     async def _work_came(self) -> bool:
-        while not self._queue:
-            if self._stopping:
+        while True:
+            if self._aside:
+                await self._look_aside()
+            if self._queue:
+                return True
+            if self._stopping and not self._aside:
                 return False
             self._wake.clear()
-            await self._wake.wait()
-        return True
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._aside.due_in_s(_now_s()) if self._aside else None):
+                    await self._wake.wait()
 
     def _next_batch(self) -> list[Waiting]:
         """What waits, up to the limit, and up to a command whose fact an earlier one of the batch may change."""
         batch: list[Waiting] = []
         touched: set[SessionId | None] = set()
+        some_aside = bool(self._aside)
         while self._queue and len(batch) < self._batch_max:
             command = self._queue[0].command
             session_id = session_of(command)
             if session_id in touched and fact_of(command) is not None:
                 break
+            waiting = self._queue.popleft()
+            if some_aside and self._aside.needs_held(command):
+                self._aside.add(waiting, _now_s())
+                continue
             touched.add(session_id)
-            batch.append(self._queue.popleft())
+            batch.append(waiting)
         return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
@@ -204,7 +213,11 @@ class Writer:
             asyncio.get_running_loop().call_soon(self._tell_written)
         try:
             async with asyncio.timeout(STORE_TIMEOUT_S):
-                outcomes = await outcome
+                try:
+                    outcomes = await outcome
+                except Held:
+                    await self._part(batch)
+                    return
         except asyncio.CancelledError:
             self._fail(batch, errors.Unavailable("The server stopped before this was known to be written."))
             raise
@@ -224,6 +237,38 @@ class Writer:
             self._untold = written = _Written(batch, outcomes)
             self._committed(written.decisions)
 
+    async def _part(self, batch: list[Waiting]) -> None:
+        """Somebody else holds rows of a batch, and nothing of it was written: put those who need them aside, and the
+        others back to the front of the queue."""
+        assert self._shared is not None  # noqa: S101 - nobody else holds what is owned
+        self._tell_written()
+        keys = Keys()
+        for waiting in batch:
+            add_keys(keys, waiting.command, self._policy)
+        held, missing = await self._shared.held(keys)
+        log.warning(
+            "rows_are_held",
+            extra={"slots": len(held.slots), "sessions": len(held.sessions), "users": sorted(held.users)[:10]},
+        )
+        self._go_on(*self._aside.part(batch, held or missing, _now_s()))
+
+    async def _look_aside(self) -> None:
+        """Let those go on whose rows were let go."""
+        assert self._shared is not None  # noqa: S101 - only what is shared is held
+        self._tell_written()
+        if self._aside.due_in_s(_now_s()) > 0:
+            return
+        still_held = self._aside.held
+        with suppress(errors.Unavailable, TimeoutError):  # the next batch will say so, and so does the time they wait
+            async with asyncio.timeout(STORE_TIMEOUT_S):
+                still_held, _ = await self._shared.held(self._aside.held)
+        self._go_on(*self._aside.look(still_held, _now_s()))
+
+    def _go_on(self, free: list[Waiting], late: list[Waiting]) -> None:
+        self._queue.extendleft(reversed(free))
+        for waiting in late:
+            _answer(waiting, errors.Unavailable("Somebody else is changing the same; try again in a moment."))
+
     def _tell_written(self) -> None:
         """Tell what the last batch came to, if that has not been done."""
         written, self._untold = self._untold, None
@@ -237,7 +282,7 @@ class Writer:
         self._tell_written()
         # What was decided may or may not have been written: only the store knows.
         self._kept = Kept()
-        self._refused_at_s = asyncio.get_running_loop().time()
+        self._refused_at_s = _now_s()
         self._uncertain()
         for waiting in batch:
             _answer(waiting, error)
@@ -332,6 +377,10 @@ class Writer:
             return errors.Internal()
         rows.put(decision.changed)
         return decision
+
+
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _answer(waiting: Waiting, outcome: Outcome) -> None:

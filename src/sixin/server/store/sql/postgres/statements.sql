@@ -4,6 +4,10 @@
 SELECT slots, sessions, users, contacts, replaced, shown, messages, hidden, profiles, unread, previews
   FROM sixin.load_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12);
 
+-- held --
+SELECT held_slots, held_sessions, held_users, missing_sessions, missing_users
+  FROM sixin.held($1, $2, $3);
+
 -- write_batch --
 -- Heads come as text, which costs the node a quarter (postgres_rows.py).
 SELECT sixin.write_batch(

@@ -68,6 +68,21 @@ BEGIN
 END
 $$;
 
+-- Neither does it take SKIP LOCKED: nobody looks who holds what, and a batch is begun again as a whole.
+CREATE OR REPLACE FUNCTION sixin.held(
+    slot_keys smallint[], session_keys sixin.session_key[], user_keys bigint[],
+    OUT held_slots smallint[], OUT held_sessions text[], OUT held_users bigint[],
+    OUT missing_sessions text[], OUT missing_users bigint[]
+) LANGUAGE plpgsql AS $$
+BEGIN
+    held_slots := '{}';
+    held_sessions := '{}';
+    held_users := '{}';
+    missing_sessions := '{}';
+    missing_users := '{}';
+END
+$$;
+
 -- Rows are locked in one order, so shards are visited one after the other; at once, two nodes would come to them in
 -- different orders. And no lock is wanted on whole shards: whoever writes a row holds its lock or its owner's.
 ALTER FUNCTION sixin.load_batch SET citus.multi_shard_modify_mode = 'sequential';

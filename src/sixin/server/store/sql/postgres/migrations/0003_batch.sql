@@ -258,6 +258,52 @@ BEGIN
 END
 $$;
 
+-- Which heads of a batch somebody else holds at this moment, without waiting for anybody; and which are not there, so
+-- that it cannot be seen whether somebody is making them. All slots exist.
+CREATE FUNCTION sixin.held(
+    slot_keys smallint[], session_keys sixin.session_key[], user_keys bigint[],
+    OUT held_slots smallint[], OUT held_sessions text[], OUT held_users bigint[],
+    OUT missing_sessions text[], OUT missing_users bigint[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    free_slots smallint[];
+    there_sessions text[];
+    free_sessions text[];
+    there_users bigint[];
+    free_users bigint[];
+BEGIN
+    free_slots := ARRAY(
+        SELECT l.slot
+          FROM (SELECT s.slot FROM sixin.slots AS s WHERE s.slot = ANY (slot_keys) FOR NO KEY UPDATE SKIP LOCKED) AS l
+    );
+    there_sessions := ARRAY(
+        SELECT s.session_id
+          FROM unnest(session_keys) AS k
+          JOIN sixin.sessions AS s ON s.slot = k.slot AND s.session_id = k.session_id
+    );
+    free_sessions := ARRAY(
+        SELECT l.session_id
+          FROM (
+              SELECT s.session_id
+                FROM unnest(session_keys) AS k
+                JOIN sixin.sessions AS s ON s.slot = k.slot AND s.session_id = k.session_id
+                 FOR NO KEY UPDATE OF s SKIP LOCKED
+          ) AS l
+    );
+    there_users := ARRAY(SELECT u.uid FROM sixin.users AS u WHERE u.uid = ANY (user_keys));
+    free_users := ARRAY(
+        SELECT l.uid
+          FROM (SELECT u.uid FROM sixin.users AS u WHERE u.uid = ANY (user_keys) FOR NO KEY UPDATE SKIP LOCKED) AS l
+    );
+
+    held_slots := ARRAY(SELECT unnest(slot_keys) EXCEPT SELECT unnest(free_slots));
+    held_sessions := ARRAY(SELECT unnest(there_sessions) EXCEPT SELECT unnest(free_sessions));
+    held_users := ARRAY(SELECT unnest(there_users) EXCEPT SELECT unnest(free_users));
+    missing_sessions := ARRAY(SELECT k.session_id FROM unnest(session_keys) AS k EXCEPT SELECT unnest(there_sessions));
+    missing_users := ARRAY(SELECT unnest(user_keys) EXCEPT SELECT unnest(there_users));
+END
+$$;
+
 -- Write the rows of a batch as they now are. Heads and contacts are nearly always there already, so they are updated
 -- first; what was not there is inserted after.
 CREATE FUNCTION sixin.write_batch(
@@ -418,3 +464,8 @@ BEGIN
     );
 END
 $$;
+
+-- Whoever does not let go of a row within this time is stopped in the middle of a batch, or no node: the batch goes on
+-- without the commands that need the row (POSTGRES_HELD_AFTER_S in core/limits.py).
+ALTER FUNCTION sixin.load_batch SET lock_timeout = '300ms';
+ALTER FUNCTION sixin.commit_batch SET lock_timeout = '300ms';
