@@ -17,6 +17,9 @@ GLANCES: Final = 8
 SCROLLS: Final = 12
 """And how often he scrolls back then, where the database may be refusing what he asks for."""
 
+MODERATIONS: Final = 40
+"""How often somebody tries to delete for all what another said, whether he is a moderator or not."""
+
 
 class Hardships(Struct, frozen=True):
     """Which of them a run has."""
@@ -29,6 +32,8 @@ class Hardships(Struct, frozen=True):
     """Tokens end after so long, in the middle of whatever is going on; 0: they outlast the run."""
     registered: bool = False
     """Only registered users may talk, and one is registered late."""
+    moderators: bool = False
+    """Some devices have a moderator's token, and people try to take away for all what others said."""
     last_word: bool = True
     """Everybody says something at the end. What he says reminds a device that has forgotten to ask."""
 
@@ -45,6 +50,7 @@ def choose_hardships(seed: int) -> Hardships:
         life_s=life_s,
         last_word=chance.random() < 0.3,
         registered=chance.random() < 0.2,
+        moderators=chance.random() < 0.25,
     )
 
 
@@ -59,29 +65,41 @@ def with_hardships(seed: int, hardships: Hardships, crowd: Crowd, actions: list[
     added: list[Action] = []
     if hardships.away and crowd.phones:
         for moment_s in [*moments, ends_s]:
-            added += _away(chance, crowd, moment_s, outage=hardships.outages)
+            added += _away(chance, crowd, moment_s, hardships)
     if hardships.outages:
         added += [Action(moment_s, "outage", 0, amount=chance.choice([0.1, 1.0, 10.0])) for moment_s in moments]
     if hardships.registered:
         added.append(Action(chance.uniform(begins_s, ends_s), "register", 0))
+    if hardships.moderators:
+        added += _moderation(chance, crowd, begins_s, ends_s)
     return sorted([*actions, *added], key=lambda action: action.at_s)
 
 
-def _away(chance: Random, crowd: Crowd, at_s: float, *, outage: bool) -> Iterator[Action]:
+def moderates(seed: int, device: str) -> bool:
+    """Whether a device has a moderator's token, where there are moderators."""
+    return Random(f"moderator {seed} {device}").random() < 0.4
+
+
+def _moderation(chance: Random, crowd: Crowd, begins_s: float, ends_s: float) -> Iterator[Action]:
+    for _ in range(MODERATIONS):
+        at_s = chance.uniform(begins_s, ends_s)
+        yield Action(at_s, "do", chance.randrange(crowd.raw + crowd.phones), "moderate", chance.getrandbits(32))
+
+
+def _away(chance: Random, crowd: Crowd, at_s: float, hardships: Hardships) -> Iterator[Action]:
     phone = crowd.raw + chance.randrange(crowd.phones)
     others = [device for device in range(crowd.raw + crowd.phones) if device != phone]
     at_s += 0.01
     pace_s = chance.choice([0.02, 0.3])
-    talk = ["send"] * chance.choice([2, 10, 30]) + chance.choices(
-        ["recall", "delete_all", "send", "delete_me", "read"], k=chance.randint(1, 6)
-    )
+    taking_back = ["recall", "delete_all", "send", "delete_me", "read", *["moderate"] * hardships.moderators]
+    talk = ["send"] * chance.choice([2, 10, 30]) + chance.choices(taking_back, k=chance.randint(1, 6))
     if chance.random() < 0.5:
         chance.shuffle(talk)
     wakes_s = at_s + pace_s * (len(talk) + 1)
     yield Action(at_s, "sleep", phone, amount=wakes_s - at_s)
     for nth, op in enumerate(talk, 1):
         yield Action(at_s + nth * pace_s, "do", chance.choice(others), op, chance.getrandbits(32))
-    if outage:
+    if hardships.outages:
         what = chance.choice(["some", "some", "all"])
         yield Action(wakes_s + chance.random() * 0.3, "outage", 0, what, amount=chance.choice([0.2, 1.0]))
         for _ in range(SCROLLS):

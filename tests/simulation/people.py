@@ -148,8 +148,9 @@ class RawDevice:
     async def _ask_http(self, op: str, encoded: bytes) -> bytes | None:
         """Ask over the other door: one request, on a connection of its own."""
         token = self._token()
-        login = self.servers.logins.name_of(token)
-        asked = self.recorder.asked(self.person.uid, self.name, op, encoded, login)
+        login = self.servers.logins.of(token)
+        assert login is not None
+        asked = self.recorder.asked(login.uid, self.name, op, encoded, login.name, moderator=login.moderator)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
         answer = await self._over_http(op, encoded, token)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
@@ -185,7 +186,7 @@ class RawDevice:
             identity = node.tokens.check(token, now_s=node.clock_ms() / 1_000)
         except Unauthenticated as error:
             return error
-        actor = Actor(identity.uid, identity.device_id or "")
+        actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
         inside(server.process, node.dispatch.begin, actor, op, encoded, reply)
         await asyncio.wait({answered}, timeout=PATIENCE_S)
         return answered.result() if answered.done() else None

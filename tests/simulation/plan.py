@@ -79,11 +79,11 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
         actions=[],
     )
     plan.actions.extend(_actions(chance, plan, operations, level))
-    return plan if quiet else _harder(plan)
+    return plan if quiet else harder(plan, choose_hardships(plan.seed))
 
 
-def _harder(plan: Plan) -> Plan:
-    hardships = choose_hardships(plan.seed)
+def harder(plan: Plan, hardships: Hardships) -> Plan:
+    """The same with these hardships."""
     if hardships == Hardships():
         return plan
     crowd = Crowd(plan.users * plan.raw_devices, plan.users * plan.sdk_devices)

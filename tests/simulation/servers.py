@@ -63,6 +63,7 @@ class Servers:
         sabotage: Sabotage,
         limits: Limits,
         life_s: float,
+        moderates: Callable[[str], bool],
     ) -> None:
         self.loop = loop
         self.chance = chance
@@ -71,7 +72,7 @@ class Servers:
         self.recorder = recorder
         self.settings = settings
         self._life_s = life_s
-        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000, life_s, self._issued)
+        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000, life_s, self._issued, moderates)
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage

@@ -20,6 +20,7 @@ from tests.ends import stored_of
 from tests.simulation.actions import Action
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
+from tests.simulation.hardships import moderates
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
@@ -129,6 +130,7 @@ class World:
             sabotage=sabotage,
             limits=plan.limits,
             life_s=plan.hardships.life_s,
+            moderates=lambda device: plan.hardships.moderators and moderates(plan.seed, device),
         )
         uids = [plan.first_uid + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
