@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tests.simulation.actions import Action, Crowd
 
@@ -34,12 +35,24 @@ class Hardships(Struct, frozen=True):
     """Only registered users may talk, and one is registered late."""
     moderators: bool = False
     """Some devices have a moderator's token, and people try to take away for all what others said."""
+    acquaintances: int = 0
+    """So many people without devices talk with the first user: he goes through his list on a server that was just
+    started, while they go on."""
     last_word: bool = True
     """Everybody says something at the end. What he says reminds a device that has forgotten to ask."""
 
 
 def choose_hardships(seed: int) -> Hardships:
-    """Those of a seed: in half of them none."""
+    """Those of a seed: in half of them none, and in a tenth of them a long list."""
+    chance = Random(f"popular {seed}")
+    others = _choose_others(seed)
+    if chance.random() >= 0.1:
+        return others
+    # Nobody could talk with the first user until he is registered, which is late.
+    return replace(others, acquaintances=chance.choice([60, 60, 100, 200]), registered=False)
+
+
+def _choose_others(seed: int) -> Hardships:
     chance = Random(f"hardships {seed}")
     if chance.random() < 0.5:
         return Hardships()
@@ -70,6 +83,8 @@ def with_hardships(seed: int, hardships: Hardships, crowd: Crowd, actions: list[
         added += [Action(moment_s, "outage", 0, amount=chance.choice([0.1, 1.0, 10.0])) for moment_s in moments]
     if hardships.registered:
         added.append(Action(chance.uniform(begins_s, ends_s), "register", 0))
+    if hardships.acquaintances:
+        added += _long_lists(chance, crowd, begins_s, hardships.acquaintances)
     if hardships.moderators:
         added += _moderation(chance, crowd, begins_s, ends_s)
     return sorted([*actions, *added], key=lambda action: action.at_s)
@@ -84,6 +99,46 @@ def _moderation(chance: Random, crowd: Crowd, begins_s: float, ends_s: float) ->
     for _ in range(MODERATIONS):
         at_s = chance.uniform(begins_s, ends_s)
         yield Action(at_s, "do", chance.randrange(crowd.raw + crowd.phones), "moderate", chance.getrandbits(32))
+
+
+def _long_lists(chance: Random, crowd: Crowd, at_s: float, acquaintances: int) -> Iterator[Action]:
+    """Everybody says something to the first user, who looks into everything. Then, some times over: his phones sleep,
+    many of the others go on, the server starts anew, and he goes through his list while some still talk."""
+    pace_s = chance.choice([0.002, 0.02])
+    for who in range(acquaintances):
+        yield Action(at_s + who * pace_s, "knock", who, "send", chance.getrandbits(32))
+    at_s += acquaintances * pace_s + 1.0
+    for device in crowd.of_the_first():
+        yield Action(at_s, "browse", device)
+    for _ in range(chance.randint(1, 3)):
+        at_s += chance.choice([2.0, 30.0])
+        knocks = [who for who in range(acquaintances) if chance.random() < 0.7 for _ in range(chance.randint(1, 3))]
+        chance.shuffle(knocks)
+        ends_s = at_s + len(knocks) * pace_s
+        for device in crowd.of_the_first():
+            yield Action(at_s, "sleep" if device >= crowd.raw else "drop", device, amount=ends_s + 3.0 - at_s)
+        for nth, who in enumerate(knocks, 1):
+            op = chance.choice(["send", "send", "send", "recall", "delete_all", "read"])
+            yield Action(at_s + nth * pace_s, "knock", who, op, chance.getrandbits(32))
+        if chance.random() < 0.8:
+            yield Action(ends_s + chance.random(), chance.choice(["crash", "stop"]), 0)
+        yield from _going_through(chance, crowd, ends_s + 3.0, acquaintances)
+        at_s = ends_s + 3.0
+
+
+def _going_through(chance: Random, crowd: Crowd, at_s: float, acquaintances: int) -> Iterator[Action]:
+    # The first write tells a server that was just started that it knows what is written.
+    yield Action(at_s - 0.1, "knock", chance.randrange(acquaintances), "send", chance.getrandbits(32))
+    for device in crowd.of_the_first():
+        yield Action(at_s, "connect", device)
+        yield Action(at_s + 0.3 + chance.random(), "browse", device)
+    # Where they talk faster than a page is read, nothing can be read ahead.
+    for _ in range(chance.choice([0, acquaintances // 10, acquaintances])):
+        op = chance.choice(["send", "send", "recall", "delete_all"])
+        who = chance.randrange(acquaintances)
+        yield Action(at_s + chance.random() * 10, "knock", who, op, chance.getrandbits(32))
+    if chance.random() < 0.3:
+        yield Action(at_s + 0.5 + chance.random(), "crash_soon", 0, amount=chance.randint(1, 300))
 
 
 def _away(chance: Random, crowd: Crowd, at_s: float, hardships: Hardships) -> Iterator[Action]:

@@ -59,6 +59,8 @@ class Mutation(Struct):
     """Of a token; 0: it outlasts the run."""
     moderators: bool = False
     """Some people are, and try what only they may."""
+    acquaintances: int = 0
+    """So many people talk with the first user, who goes through his list."""
 
     @property
     def named(self) -> str:
@@ -81,10 +83,12 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
         raw_devices=1 if mutation.phones else mutation.devices,
         sdk_devices=mutation.phones,
         throttled=False,
-        hardships=Hardships(life_s=mutation.life_s, moderators=mutation.moderators),
         page=[1, 2][seed % 2] if mutation.phones else [3, 50][seed % 2],
     )
-    return harder(plan, plan.hardships) if mutation.moderators else plan
+    hardships = Hardships(life_s=mutation.life_s, moderators=mutation.moderators, acquaintances=mutation.acquaintances)
+    if mutation.moderators or mutation.acquaintances:
+        return harder(plan, hardships)
+    return msgspec.structs.replace(plan, hardships=hardships)
 
 
 def catch(mutation: Mutation) -> Verdict | None:

@@ -3,6 +3,8 @@
 import asyncio
 from random import Random
 
+import msgspec
+
 from sixin.core.errors import SixinError, Unauthenticated, Unavailable
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
@@ -144,6 +146,22 @@ class RawDevice:
         if connection is None or self.chance.random() < 0.1:
             return await self._ask_http(op, encoded)
         return await self._patiently(connection, connection.ask(op, encoded))
+
+    async def browse(self, page: int) -> None:
+        """Pull what is new in the list, and then what is new in each session of it, in its order."""
+        listed: list[str] = []
+        more = True
+        while more:
+            body: dict[str, object] = {"after_version": self.known.contact_cursor, "limit": page}
+            answer = await self.ask("pull_contacts", body)
+            if answer is None:
+                return
+            found = msgspec.json.decode(answer)
+            listed += (contact["session_id"] for contact in found["contacts"])
+            more = found["more"]
+        for session_id in listed:
+            after = self.known.cursors.get(session_id, 0)
+            await self.ask("pull_new", {"session_id": session_id, "after_version": after, "limit": page})
 
     async def _ask_http(self, op: str, encoded: bytes) -> bytes | None:
         """Ask over the other door: one request, on a connection of its own."""

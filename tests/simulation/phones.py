@@ -247,6 +247,15 @@ class Phone:
 
         await self.use(looking)
 
+    async def browse(self) -> None:
+        """Its owner looks into every conversation, in the order of his list: what it has shown, it keeps up to date."""
+
+        async def looking(client: Client) -> None:
+            for contact in client.contacts():
+                self.shows(contact.session_id, await client.history(contact.session_id, limit=3))
+
+        await self.use(looking)
+
     def queued(self, session_id: str, content: bytes) -> None:
         """The app said that it keeps a message until it is delivered."""
         self._recorder.queued(self.person.uid, self.name, session_id, content)

@@ -64,6 +64,7 @@ def _with_less(plan: Plan, search: Shrinking) -> Plan:
         replace(plan, hardships=replace(plan.hardships, life_s=0.0)),
         replace(plan, hardships=replace(plan.hardships, registered=False)),
         replace(plan, hardships=replace(plan.hardships, moderators=False)),
+        replace(plan, hardships=replace(plan.hardships, acquaintances=0)),
         replace(plan, shuffled=False),
         replace(plan, nodes=1),
         replace(plan, engine="memory"),

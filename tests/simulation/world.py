@@ -134,6 +134,7 @@ class World:
         )
         uids = [plan.first_uid + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
+        self.acquaintances = [self._acquaintance(number) for number in range(plan.hardships.acquaintances)]
         self.raw = [
             RawDevice(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults)
             for person in self.people
@@ -145,11 +146,20 @@ class World:
             for name in (f"{person.uid}-phone{number}" for number in range(plan.sdk_devices))
         ]
 
+    def _acquaintance(self, number: int) -> RawDevice:
+        """Somebody without a device, who talks with the first user alone, over HTTP."""
+        first = self.people[0]
+        person = Person(self.plan.first_uid - 900 + number, [first.uid])
+        person.brief = True
+        first.peers.append(person.uid)
+        name = f"{person.uid}-http"
+        return RawDevice(_chance(self.plan, name), person, name, self.servers, self.recorder, self._link_faults)
+
     async def live(self) -> None:
         """From the first action to the last, and until everybody has settled."""
         await self.servers.start_all()
         if self.plan.hardships.registered:
-            for person in self.people[1:]:
+            for person in [*self.people[1:], *(device.person for device in self.acquaintances)]:
                 await self.servers.register(person.uid)
         async with asyncio.TaskGroup() as doing:
             for action in self.plan.actions:
@@ -161,6 +171,10 @@ class World:
         if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register"):
             await self._befall(action)
             return
+        if action.kind == "knock":
+            if self.acquaintances:
+                await self._with_raw(self.acquaintances[action.who % len(self.acquaintances)], action)
+            return
         who = action.who % (len(self.raw) + len(self.phones))
         if who < len(self.raw):
             await self._with_raw(self.raw[who], action)
@@ -170,7 +184,9 @@ class World:
     async def _with_raw(self, device: RawDevice, action: Action) -> None:
         if action.kind == "connect":
             await device.connect()
-        elif action.kind == "do":
+        elif action.kind == "browse":
+            await device.browse(self.plan.page)
+        elif action.kind in ("do", "knock"):
             asked = errand(Random(action.luck), device.known, action.op, self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
@@ -184,6 +200,8 @@ class World:
             await use(Random(action.luck), phone, action.op)
         elif action.kind == "sleep":
             await phone.sleep(action.amount)
+        elif action.kind == "browse":
+            await phone.browse()
         elif action.kind == "glance":
             await phone.glance(Random(action.luck))
         elif action.kind == "reboot":
@@ -234,8 +252,9 @@ class World:
 
     async def take_end(self) -> None:
         """Write down what the server holds."""
-        uids = [person.uid for person in self.people]
-        sessions = {session_id_of(person.uid, peer) for person in self.people for peer in person.peers}
+        people = [*self.people, *(device.person for device in self.acquaintances)]
+        uids = [person.uid for person in people]
+        sessions = {session_id_of(person.uid, peer) for person in people for peer in person.peers}
         self.recorder.history.ends += await stored_of(self.disk.rows, uids, sessions)
 
 

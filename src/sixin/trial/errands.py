@@ -59,7 +59,7 @@ def errand(chance: Random, known: Known, op: str, page: int) -> Errand | None:
 def _send(chance: Random, known: Known, session_id: str) -> Errand:
     person = known.person
     text = chance.choice(WORDS) + f" {person.uid}/{person.last_seq_id + 1}"
-    if chance.random() < 0.02:
+    if chance.random() < 0.02 and not person.brief:
         text *= 300
     content: object = {"type": "text", "text": text}
     if chance.random() < 0.1:
