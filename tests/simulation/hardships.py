@@ -38,18 +38,34 @@ class Hardships(Struct, frozen=True):
     acquaintances: int = 0
     """So many people without devices talk with the first user: he goes through his list on a server that was just
     started, while they go on."""
+    slow_nodes: bool = False
+    """One node's way to the disk is slow for a while, and the others' is not."""
+    late_bus: bool = False
+    """What nodes tell each other comes again, minutes later."""
+    steps: bool = False
+    """A node's clock is wrong for a while and then put right in one step, while tokens end."""
     last_word: bool = True
     """Everybody says something at the end. What he says reminds a device that has forgotten to ask."""
 
 
 def choose_hardships(seed: int) -> Hardships:
     """Those of a seed: in half of them none, and in a tenth of them a long list."""
+    others = _with_bad_machines(seed, _choose_others(seed))
     chance = Random(f"popular {seed}")
-    others = _choose_others(seed)
     if chance.random() >= 0.1:
         return others
     # Nobody could talk with the first user until he is registered, which is late.
     return replace(others, acquaintances=chance.choice([60, 60, 100, 200]), registered=False)
+
+
+def _with_bad_machines(seed: int, others: Hardships) -> Hardships:
+    """In a fifth of them something is wrong with single machines, or with what connects them."""
+    chance = Random(f"failing machines {seed}")
+    if chance.random() >= 0.2:
+        return others
+    slow_nodes, late_bus, steps = (chance.random() < 0.5 for _ in range(3))
+    life_s = others.life_s or (chance.choice([5.0, 20.0, 100.0]) if steps else 0.0)
+    return replace(others, slow_nodes=slow_nodes, late_bus=late_bus, steps=steps, life_s=life_s)
 
 
 def _choose_others(seed: int) -> Hardships:
@@ -83,6 +99,10 @@ def with_hardships(seed: int, hardships: Hardships, crowd: Crowd, actions: list[
         added += [Action(moment_s, "outage", 0, amount=chance.choice([0.1, 1.0, 10.0])) for moment_s in moments]
     if hardships.registered:
         added.append(Action(chance.uniform(begins_s, ends_s), "register", 0))
+    if hardships.slow_nodes:
+        added += [_slowness(chance, chance.uniform(begins_s, ends_s)) for _ in range(chance.randint(1, 4))]
+    if hardships.steps:
+        added += _steps(chance, begins_s, ends_s)
     if hardships.acquaintances:
         added += _long_lists(chance, crowd, begins_s, hardships.acquaintances)
     if hardships.moderators:
@@ -99,6 +119,24 @@ def _moderation(chance: Random, crowd: Crowd, begins_s: float, ends_s: float) ->
     for _ in range(MODERATIONS):
         at_s = chance.uniform(begins_s, ends_s)
         yield Action(at_s, "do", chance.randrange(crowd.raw + crowd.phones), "moderate", chance.getrandbits(32))
+
+
+def _slowness(chance: Random, at_s: float) -> Action:
+    return Action(
+        at_s, "slow", chance.randrange(3), luck=chance.getrandbits(32), amount=chance.choice([0.05, 0.3, 3.0, 40.0])
+    )
+
+
+def _steps(chance: Random, begins_s: float, ends_s: float) -> Iterator[Action]:
+    for _ in range(chance.randint(2, 6)):
+        skew_ms = chance.choice([-86_400_000, -3_600_000, -60_000, -2_000, 2_000, 60_000, 3_600_000])
+        at_s, node = chance.uniform(begins_s, ends_s), chance.randrange(3)
+        yield Action(at_s, "step", node, luck=chance.getrandbits(32), amount=skew_ms)
+
+
+def moments_of(action: Action) -> float:
+    """How long what befalls a node lasts, in seconds."""
+    return Random(action.luck).choice([0.5, 3.0, 20.0])
 
 
 def _long_lists(chance: Random, crowd: Crowd, at_s: float, acquaintances: int) -> Iterator[Action]:

@@ -73,7 +73,9 @@ def test_times_are_as_hard_as_they_say() -> None:
     hard = [plan for plan in plans if plan.hardships != Hardships()]
     assert len(hard) > 30
     kinds = {action.kind for plan in hard for action in plan.actions}
-    assert kinds >= {"glance", "outage", "register"}
+    assert kinds >= {"glance", "outage", "register", "knock", "browse", "slow", "step"}
+    assert any(action.op == "moderate" for plan in hard for action in plan.actions)
+    assert any(plan.hardships.late_bus and plan.nodes > 1 for plan in hard)
     assert not any(action.kind == "glance" for plan in plans if plan not in hard for action in plan.actions)
     expiring = next(plan for plan in hard if plan.hardships.life_s and plan.raw_devices)
     ended = [event for event in run(expiring).history.events if isinstance(event, CutOff)]

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -20,7 +20,7 @@ from tests.ends import stored_of
 from tests.simulation.actions import Action
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
-from tests.simulation.hardships import moderates
+from tests.simulation.hardships import moderates, moments_of
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
@@ -29,6 +29,11 @@ from tests.simulation.phones import Phone
 from tests.simulation.plan import Plan
 from tests.simulation.rows import SqliteRows
 from tests.simulation.servers import Sabotage, Servers
+
+BEFALLS: Final = frozenset(
+    {"crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register", "slow", "step"}
+)
+"""What happens to nodes, not to people."""
 
 
 class Run(Struct):
@@ -117,7 +122,11 @@ class World:
         )
         rows = SqliteRows() if plan.engine == "sqlite" else MemoryStore()
         self.disk = Disk(_chance(plan, "disk"), self._disk_faults, rows)
-        self._wire_faults = BusFaults(loses=0.1 * faults.notices, doubles=0.1 * faults.notices)
+        self._wire_faults = BusFaults(
+            loses=0.1 * faults.notices,
+            doubles=0.1 * faults.notices,
+            late=0.3 if plan.hardships.late_bus else 0.0,
+        )
         self.servers = Servers(
             loop=loop,
             chance=_chance(plan, "servers"),
@@ -130,6 +139,7 @@ class World:
             sabotage=sabotage,
             limits=plan.limits,
             life_s=plan.hardships.life_s,
+            clocks_right_s=_clocks_right_s(plan),
             moderates=lambda device: plan.hardships.moderators and moderates(plan.seed, device),
         )
         uids = [plan.first_uid + number for number in range(plan.users)]
@@ -168,7 +178,7 @@ class World:
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register"):
+        if action.kind in BEFALLS:
             await self._befall(action)
             return
         if action.kind == "knock":
@@ -223,6 +233,10 @@ class World:
             await self.servers.register(self.people[0].uid)
         elif action.kind == "outage":
             await self.disk.refuse_for(action.amount, 0.5 if action.op == "some" else 1.0)
+        elif action.kind == "slow":
+            await self.servers.slow_down(server, action.amount, moments_of(action))
+        elif action.kind == "step":
+            await self.servers.step_clock(server, int(action.amount), moments_of(action))
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000
@@ -256,6 +270,12 @@ class World:
         uids = [person.uid for person in people]
         sessions = {session_id_of(person.uid, peer) for person in people for peer in person.peers}
         self.recorder.history.ends += await stored_of(self.disk.rows, uids, sessions)
+
+
+def _clocks_right_s(plan: Plan) -> float:
+    """When the last step of a clock is over; long ago where there is none."""
+    steps = (action for action in plan.actions if action.kind == "step")
+    return max((action.at_s + moments_of(action) for action in steps), default=float("-inf"))
 
 
 def _clear(faults: Any) -> None:
