@@ -7,7 +7,7 @@ from msgspec import Struct
 Kind = Literal[
     "do", "connect", "drop", "sleep", "glance", "reboot", "year", "revoke",
     "crash", "crash_soon", "stop", "clock", "outage", "register", "knock", "browse",
-    "slow", "step",
+    "slow", "step", "twice",
 ]  # fmt: skip
 
 

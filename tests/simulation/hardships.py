@@ -44,6 +44,8 @@ class Hardships(Struct, frozen=True):
     """What nodes tell each other comes again, minutes later."""
     steps: bool = False
     """A node's clock is wrong for a while and then put right in one step, while tokens end."""
+    twice: bool = False
+    """Apps are started once more while they run."""
     last_word: bool = True
     """Everybody says something at the end. What he says reminds a device that has forgotten to ask."""
 
@@ -59,13 +61,14 @@ def choose_hardships(seed: int) -> Hardships:
 
 
 def _with_bad_machines(seed: int, others: Hardships) -> Hardships:
-    """In a fifth of them something is wrong with single machines, or with what connects them."""
+    """In a fifth of them something is wrong with single machines, what connects them, or how apps are used."""
     chance = Random(f"failing machines {seed}")
     if chance.random() >= 0.2:
         return others
     slow_nodes, late_bus, steps = (chance.random() < 0.5 for _ in range(3))
     life_s = others.life_s or (chance.choice([5.0, 20.0, 100.0]) if steps else 0.0)
-    return replace(others, slow_nodes=slow_nodes, late_bus=late_bus, steps=steps, life_s=life_s)
+    twice = chance.random() < 0.5
+    return replace(others, slow_nodes=slow_nodes, late_bus=late_bus, steps=steps, life_s=life_s, twice=twice)
 
 
 def _choose_others(seed: int) -> Hardships:
@@ -103,6 +106,11 @@ def with_hardships(seed: int, hardships: Hardships, crowd: Crowd, actions: list[
         added += [_slowness(chance, chance.uniform(begins_s, ends_s)) for _ in range(chance.randint(1, 4))]
     if hardships.steps:
         added += _steps(chance, begins_s, ends_s)
+    if hardships.twice and crowd.phones:
+        added += [
+            Action(chance.uniform(begins_s, ends_s), "twice", crowd.raw + chance.randrange(crowd.phones))
+            for _ in range(chance.randint(1, 5))
+        ]
     if hardships.acquaintances:
         added += _long_lists(chance, crowd, begins_s, hardships.acquaintances)
     if hardships.moderators:

@@ -68,6 +68,7 @@ def _with_less(plan: Plan, search: Shrinking) -> Plan:
         replace(plan, hardships=replace(plan.hardships, slow_nodes=False)),
         replace(plan, hardships=replace(plan.hardships, late_bus=False)),
         replace(plan, hardships=replace(plan.hardships, steps=False)),
+        replace(plan, hardships=replace(plan.hardships, twice=False)),
         replace(plan, shuffled=False),
         replace(plan, nodes=1),
         replace(plan, engine="memory"),

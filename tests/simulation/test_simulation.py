@@ -73,7 +73,7 @@ def test_times_are_as_hard_as_they_say() -> None:
     hard = [plan for plan in plans if plan.hardships != Hardships()]
     assert len(hard) > 30
     kinds = {action.kind for plan in hard for action in plan.actions}
-    assert kinds >= {"glance", "outage", "register", "knock", "browse", "slow", "step"}
+    assert kinds >= {"glance", "outage", "register", "knock", "browse", "slow", "step", "twice"}
     assert any(action.op == "moderate" for plan in hard for action in plan.actions)
     assert any(plan.hardships.late_bus and plan.nodes > 1 for plan in hard)
     assert not any(action.kind == "glance" for plan in plans if plan not in hard for action in plan.actions)

@@ -212,6 +212,8 @@ class World:
             await phone.sleep(action.amount)
         elif action.kind == "browse":
             await phone.browse()
+        elif action.kind == "twice":
+            await phone.start_twice()
         elif action.kind == "glance":
             await phone.glance(Random(action.luck))
         elif action.kind == "reboot":
