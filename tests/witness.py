@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+import jwt
 import msgspec
 from msgspec import Struct
 
@@ -41,6 +42,11 @@ class _Refusal(Struct):
     error: ErrorView
 
 
+def _is_moderators(token: str) -> bool:
+    """As it says itself."""
+    return uid_of_token(token) > 0 and jwt.decode(token, options={"verify_signature": False}).get("role") == "admin"
+
+
 class Witness:
     """The history of one test, through all the servers that it opens one after the other."""
 
@@ -53,7 +59,7 @@ class Witness:
     def of(self, token: str) -> Login | None:
         """Whose token this is, as it says itself: scenarios forge none."""
         uid = uid_of_token(token)
-        return Login(uid, "", "") if uid else None
+        return Login(uid, "", "", _is_moderators(token)) if uid else None
 
     def tap(self) -> Tap:
         """For one connection."""
@@ -73,7 +79,8 @@ class Witness:
 
     def posts(self, token: str, op: str, body: bytes) -> Asked:
         """Somebody asks through the HTTP door."""
-        return self.recorder.asked(uid_of_token(token), HTTP, op, body, "")
+        moderator = _is_moderators(token)
+        return self.recorder.asked(uid_of_token(token), HTTP, op, body, "", moderator=moderator)
 
     def posted(self, asked: Asked, status: int, said: bytes) -> None:
         """And is answered."""

@@ -174,6 +174,18 @@ async def test_a_token_that_expires_takes_its_connection_along_within_a_second(h
     await until(lambda: house.node.hub.users == 0)
 
 
+async def test_a_clock_that_is_put_right_ends_the_connections_of_tokens_that_have_expired(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A timer does not notice: it counts what passes, and no step of the clock."""
+    monkeypatch.setattr("sixin.server.gateway.websocket.EXPIRY_LOOK_S", 0.05)
+    device = await house.device(ANN, ttl_s=3_600)
+    assert await device.ask("unread") == {"unread_total": 0}
+    house.clock.ahead_ms += 3_601_000
+    async with asyncio.timeout(DEADLINE_S):
+        assert await device.rest() == [{"notice": "bye", "code": "expired"}]
+
+
 async def test_more_requests_than_may_wait_are_all_answered_in_order(house: House) -> None:
     device = await house.device(ANN)
     count = 4 * CONNECTION_REQUESTS_MAX

@@ -6,7 +6,8 @@ from msgspec import Struct
 
 Kind = Literal[
     "do", "connect", "drop", "sleep", "glance", "reboot", "year", "revoke",
-    "crash", "crash_soon", "stop", "clock", "outage", "register",
+    "crash", "crash_soon", "stop", "clock", "outage", "register", "knock", "browse",
+    "slow", "step", "twice",
 ]  # fmt: skip
 
 
@@ -24,7 +25,13 @@ class Action(Struct, frozen=True):
 
 
 class Crowd(NamedTuple):
-    """How many devices there are: the raw ones come first."""
+    """How many devices there are: the raw ones come first, those of the first user before the others'."""
 
     raw: int
     phones: int
+    users: int = 1
+
+    def of_the_first(self) -> list[int]:
+        """The devices of the first user."""
+        raw, phones = range(self.raw // self.users), range(self.phones // self.users)
+        return [*raw, *(self.raw + phone for phone in phones)]

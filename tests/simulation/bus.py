@@ -18,6 +18,9 @@ class BusFaults:
     slow_s: float = 0.02
     loses: float = 0.0
     doubles: float = 0.0
+    late: float = 0.0
+    """Arrives once more, minutes later, when everybody knows newer things."""
+    late_s: float = 200.0
 
 
 class Wire:
@@ -63,6 +66,9 @@ class SimulatedBus(Bus):
             other.behind = other.behind or not copies
             for _ in range(copies):
                 delay = chance.random() * faults.slow_s
+                asyncio.get_running_loop().call_later(delay, other.arrive, tuple(told), context=Context())
+            if faults.late and chance.random() < faults.late:
+                delay = chance.random() * faults.late_s
                 asyncio.get_running_loop().call_later(delay, other.arrive, tuple(told), context=Context())
 
     def arrive(self, told: Sequence[Told]) -> None:

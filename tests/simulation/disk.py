@@ -8,7 +8,7 @@ is there; a failed fsync leaves its owner in the dark, and the disk knows.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
@@ -90,9 +90,12 @@ class Disk:
 class SimulatedStore(Store):
     """One node's store on a disk that it has for itself."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, slow_s: Callable[[], float] = lambda: 0.0) -> None:
+        """`slow_s`: how long each step takes at most beside the disk's own time: the way to it may be this node's
+        alone."""
         self._disk = disk
         self._open = False
+        self._slow_s = slow_s
 
     async def open(self) -> None:
         """Take the disk. Raises `StoreRefused` where another living process has it for itself."""
@@ -117,7 +120,7 @@ class SimulatedStore(Store):
         await self._disk.lock.take(me)
         try:
             await self._wait(self._disk.faults.fails_before / 3)
-            yield SimulatedTransaction(self._disk, me, shared=not self.owned)
+            yield SimulatedTransaction(self._disk, me, shared=not self.owned, slowed=self._slowed)
         finally:
             self._disk.lock.free(me)
 
@@ -126,10 +129,16 @@ class SimulatedStore(Store):
         if not self._open:
             raise errors.Unavailable("The store is closed.")
         await sleep_at_most(disk.chance, disk.faults.slow_s)
+        await self._slowed()
         if disk.maybe(disk.faults.stall):
             await asyncio.sleep(45)
         if disk.fails(fails):
             raise errors.Unavailable("The disk does not answer.")
+
+    async def _slowed(self) -> None:
+        slow_s = self._slow_s()
+        if slow_s:
+            await asyncio.sleep(self._disk.chance.random() * slow_s)
 
     async def _read(self) -> MemoryStore:
         """Reads see what is durable, at some moment between the question and the answer."""
@@ -199,13 +208,14 @@ class SimulatedStore(Store):
 
     async def _late(self) -> None:
         await sleep_at_most(self._disk.chance, self._disk.faults.slow_s / 2)
+        await self._slowed()
 
 
 class SimulatedOwnStore(SimulatedStore, FollowedStore):
     """One node's store on a disk that it has for itself, which takes a batch while it writes the one before."""
 
-    def __init__(self, disk: Disk) -> None:
-        super().__init__(disk)
+    def __init__(self, disk: Disk, slow_s: Callable[[], float] = lambda: 0.0) -> None:
+        super().__init__(disk, slow_s)
         self._newest: SimulatedTransaction | None = None
 
     @asynccontextmanager
@@ -226,9 +236,12 @@ class SimulatedOwnStore(SimulatedStore, FollowedStore):
 
         It goes on whatever becomes of who waits: it was handed over.
         """
-        before, self._newest = self._newest, SimulatedTransaction(self._disk, PROCESS.get(), shared=False)
+        before, self._newest = self._newest, self._alone()
         assert before is not None
         return asyncio.shield(self._commit_after(before, self._newest, changes))
+
+    def _alone(self) -> "SimulatedTransaction":
+        return SimulatedTransaction(self._disk, PROCESS.get(), shared=False, slowed=self._slowed)
 
     async def _commit_after(
         self, before: "SimulatedTransaction", following: "SimulatedTransaction", changes: Changes
@@ -249,7 +262,8 @@ class SimulatedSharedStore(SimulatedStore, SharedStore):
     async def peek(self, keys: Keys) -> Loaded:
         """The rows as they are at some moment."""
         await self._wait(self._disk.faults.read_fails)
-        loaded = await SimulatedTransaction(self._disk, PROCESS.get(), shared=True).load(keys)
+        reading = SimulatedTransaction(self._disk, PROCESS.get(), shared=True, slowed=self._slowed)
+        loaded = await reading.load(keys)
         await self._late()
         return loaded
 
@@ -310,10 +324,13 @@ class Lock:
 class SimulatedTransaction(Transaction):
     """One batch on its way to the disk."""
 
-    def __init__(self, disk: Disk, process: Process | None, *, shared: bool) -> None:
+    def __init__(
+        self, disk: Disk, process: Process | None, *, shared: bool, slowed: Callable[[], Awaitable[None]]
+    ) -> None:
         self._disk = disk
         self._process = process
         self._shared = shared
+        self._slowed = slowed
         self._synced = False
         self.ended = asyncio.Event()
         """It is synced, or never will be."""
@@ -326,6 +343,7 @@ class SimulatedTransaction(Transaction):
     async def load(self, keys: Keys) -> Loaded:
         """The rows that exist."""
         await sleep_at_most(self._disk.chance, self._disk.faults.slow_s)
+        await self._slowed()
         if self._disk.fails(self._disk.faults.read_fails):
             raise errors.Unavailable("The disk does not answer.")
         return self._disk.rows.load(keys)
@@ -349,6 +367,7 @@ class SimulatedTransaction(Transaction):
             if process is not None:
                 process.deaths.insert(0, written.settle)  # before the lock is freed
             await sleep_at_most(disk.chance, disk.faults.slow_s)
+            await self._slowed()
             if disk.maybe(disk.faults.stall):
                 await asyncio.sleep(45)
             if disk.maybe(disk.faults.fails_in_doubt):

@@ -11,7 +11,7 @@ from sixin.server import cache
 from sixin.server.app import Node
 from sixin.server.gateway import dispatch, websocket
 from sixin.server.notify import encoded, hub
-from sixin.server.operations import pulls
+from sixin.server.operations import ahead, pulls
 from sixin.server.store import kept, remembered, shared
 
 OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
@@ -35,6 +35,13 @@ OF_MODULES: dict[str, tuple[ModuleType, list[int]]] = {
     "CHANCE_BITS": (seq, [0]),  # two devices of a user draw the same seq_id
 }
 
+OF_AHEAD: dict[str, tuple[ModuleType, list[int]]] = {
+    "AHEAD_SESSIONS_MAX": (ahead, [2, 8]),
+    "AHEAD_ROWS_MAX": (ahead, [9, 40]),
+    "AHEAD_VERSIONS_MIN": (pulls, [1]),
+}
+"""Where somebody has a long list. They have luck of their own, so that the others have theirs."""
+
 OF_NODES: dict[str, list[int]] = {
     "rows of the cache": [3, 10],
     "commands of a batch": [1, 2],
@@ -44,6 +51,12 @@ OF_NODES: dict[str, list[int]] = {
 
 Limits = dict[str, int]
 """Those that are small in a run."""
+
+
+def choose_ahead(seed: int) -> Limits:
+    """Some limits of reading ahead."""
+    chance = Random(f"ahead {seed}")
+    return {name: chance.choice(values) for name, (_, values) in OF_AHEAD.items() if chance.random() < 0.4}
 
 
 def choose(chance: Random) -> Limits:
@@ -57,14 +70,15 @@ def choose(chance: Random) -> Limits:
 @contextmanager
 def small(limits: Limits) -> Iterator[None]:
     """While a run lasts."""
-    before = {name: getattr(module, name) for name, (module, _) in OF_MODULES.items()}
+    modules = OF_MODULES | OF_AHEAD
+    before = {name: getattr(module, name) for name, (module, _) in modules.items()}
     try:
-        for name, (module, _) in OF_MODULES.items():
+        for name, (module, _) in modules.items():
             if name in limits:
                 setattr(module, name, limits[name])
         yield
     finally:
-        for name, (module, _) in OF_MODULES.items():
+        for name, (module, _) in modules.items():
             setattr(module, name, before[name])
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sixin.core.ids import Uid
-from sixin.server.auth import Tokens
+from sixin.server.auth import Role, Tokens
 from sixin.trial.tap import Login
 
 LIFE_S = 40 * 366 * 86_400
@@ -14,13 +14,20 @@ class Logins:
     """Issues tokens. After a revocation the next ones are new, and the ones before it are dead."""
 
     def __init__(
-        self, tokens: Tokens, now_s: Callable[[], int], life_s: float, issued: Callable[[int, str], None]
+        self,
+        tokens: Tokens,
+        now_s: Callable[[], int],
+        life_s: float,
+        issued: Callable[[int, str], None],
+        moderates: Callable[[str], bool],
     ) -> None:
-        """`life_s`: of each token; 0: they outlast the run. `issued`: told of each new login."""
+        """`life_s`: of each token; 0: they outlast the run. `issued`: told of each new login. `moderates`: whether
+        the tokens of a device are a moderator's."""
         self._tokens = tokens
         self._now_s = now_s
         self._life_s = life_s or LIFE_S
         self._tell = issued
+        self._moderates = moderates
         self._logins: dict[str, Login] = {}
         self._issued: dict[tuple[int, str], tuple[str, int]] = {}
         self._from_s: dict[int, int] = {}
@@ -32,17 +39,15 @@ class Logins:
         token, at_s = self._issued.get((uid, device), ("", -1))
         now_s = self._now_s()
         if at_s < self._from_s.get(uid, 0) or now_s >= at_s + self._life_s:
-            token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=self._life_s, device_id=device)
+            moderator = self._moderates(device)
+            role: Role = "admin" if moderator else "user"
+            token = self._tokens.mint(Uid(uid), now_s=now_s, ttl_s=self._life_s, device_id=device, role=role)
             self._issued[uid, device] = (token, now_s)
             issued_s = self._issued_s.setdefault(uid, [])
             issued_s.append(now_s)
-            self._logins[token] = Login(uid, device, f"login {len(issued_s)}")
+            self._logins[token] = Login(uid, device, f"login {len(issued_s)}", moderator)
             self._tell(uid, f"login {len(issued_s)}")
         return token
-
-    def name_of(self, token: str) -> str:
-        """A token's name in the history."""
-        return self._logins[token].name
 
     def of(self, token: str) -> Login | None:
         """Whose token this is."""

@@ -13,7 +13,7 @@ from sixin.core.ids import MsgId
 from sixin.core.message import Message
 from sixin.core.notices import ContactChanged, MessageChanged
 from sixin.core.rows import Keys, Loaded
-from sixin.core.timeline import MessagePage, Tail
+from sixin.core.timeline import MessagePage, Tail, TailRead
 from sixin.server.app import Node
 from sixin.server.auth import Identity, Tokens
 from sixin.server.bus.base import Told, Typing
@@ -353,6 +353,14 @@ def _misses_commits(before: Any) -> Any:
     return committed
 
 
+def _tail_read_short(before: Any) -> Any:
+    async def read_tails(self: Any, session_ids: Any, *, versions_max: int) -> list[TailRead]:
+        tails = await before(self, session_ids, versions_max=versions_max)
+        return [replace(tail, messages=tail.messages[:-1]) for tail in tails]
+
+    return read_tails
+
+
 def _extends_over_gaps(before: Any) -> Any:
     def extend(self: Tail[Any], row: Any) -> bool:
         self.last = row.version_id - 1
@@ -600,6 +608,15 @@ MUTATIONS = [
         "A pull reaches a version whose row is not yet visible.",
         _part(SimulatedStore, "pull_new", _row_visible_late),
         cache=False,
+    ),
+    Mutation(
+        "read ahead too short",
+        5,
+        "nothing missed",
+        "store",
+        "Sessions that are read together each lack their newest row.",
+        _part(SimulatedStore, "read_tails", _tail_read_short),
+        acquaintances=60,
     ),
     Mutation(
         "cursor too far",

@@ -267,6 +267,27 @@ def _told_of_the_cleared(before: Decider) -> Decider:
     return decided
 
 
+def _moderated_on_one_side(before: Decider) -> Decider:
+    def decided(loaded: Rows, command: commands.DeleteForAll, now_ms: int, policy: Any) -> Decision:
+        decision = before(loaded, command, now_ms, policy)
+        if not command.moderator:
+            return decision
+        changed, actor = decision.changed, command.actor
+        mine = replace(
+            changed,
+            users=tuple(head for head in changed.users if head.uid == actor),
+            contacts=tuple(contact for contact in changed.contacts if contact.owner == actor),
+        )
+        told = tuple(
+            notice
+            for notice in decision.notices
+            if not isinstance(notice, ContactChanged) or notice.contact.owner == actor
+        )
+        return Decision(decision.answer, mine, told)
+
+    return decided
+
+
 def _keeps_content(before: Any) -> Any:
     def emptied(self: Message, *args: Any, **kwargs: Any) -> Message:
         gone: Message = before(self, *args, **kwargs)
@@ -364,6 +385,13 @@ def _anybody_recalls(before: Decider) -> Decider:
     return decided
 
 
+def _anybody_moderates(before: Decider) -> Decider:
+    def decided(loaded: Rows, command: commands.DeleteForAll, now_ms: int, policy: Any) -> Decision:
+        return before(loaded, replace(command, moderator=True), now_ms, policy)
+
+    return decided
+
+
 def _speaks_for_the_peer(before: Decider) -> Decider:
     now = every(12)
 
@@ -382,6 +410,13 @@ def _speaks_for_the_peer(before: Decider) -> Decider:
 
 
 # Sentence 12.
+
+
+def _moderator_refused(before: Decider) -> Decider:
+    def decided(loaded: Rows, command: commands.DeleteForAll, now_ms: int, policy: Any) -> Decision:
+        return before(loaded, replace(command, moderator=False), now_ms, policy)
+
+    return decided
 
 
 def _refused_and_done(before: Decider) -> Decider:
@@ -578,6 +613,15 @@ MUTATIONS = [
         _decider(commands.Recall, _told_of_the_cleared),
     ),
     Mutation(
+        "moderated on one side",
+        9,
+        "content is gone",
+        "rule of delete",
+        "What a moderator deletes for all stays in the other side's preview.",
+        _decider(commands.DeleteForAll, _moderated_on_one_side),
+        moderators=True,
+    ),
+    Mutation(
         "recall keeps content",
         9,
         "content is gone",
@@ -655,12 +699,30 @@ MUTATIONS = [
         _decider(commands.Recall, _anybody_recalls),
     ),
     Mutation(
+        "anybody moderates",
+        11,
+        "who speaks",
+        "rule of delete",
+        "Whoever is no moderator deletes for all what another said.",
+        _decider(commands.DeleteForAll, _anybody_moderates),
+        moderators=True,
+    ),
+    Mutation(
         "wrong sender",
         11,
         "who speaks",
         "rule of send",
         "One message in twelve stands under the other's name.",
         _decider(commands.Send, _speaks_for_the_peer),
+    ),
+    Mutation(
+        "moderator refused",
+        12,
+        "says which rule",
+        "rule of delete",
+        "A moderator is forbidden what he may do.",
+        _decider(commands.DeleteForAll, _moderator_refused),
+        moderators=True,
     ),
     Mutation(
         "refused and done",

@@ -17,7 +17,7 @@ from sixin.verify.checker import check
 from sixin.verify.contract import Verdict
 from sixin.verify.history import History
 from tests.simulation.hardships import Hardships
-from tests.simulation.plan import Faults, Plan, make_plan
+from tests.simulation.plan import Faults, Plan, harder, make_plan
 from tests.simulation.world import Failed, run
 
 SEEDS_MAX = 60
@@ -57,6 +57,10 @@ class Mutation(Struct):
     phones: int = 0
     life_s: float = 0.0
     """Of a token; 0: it outlasts the run."""
+    moderators: bool = False
+    """Some people are, and try what only they may."""
+    acquaintances: int = 0
+    """So many people talk with the first user, who goes through his list."""
 
     @property
     def named(self) -> str:
@@ -68,7 +72,7 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
     """A small run in which there is something to get wrong."""
     plan = make_plan(seed, OPERATIONS, quiet=not mutation.crashes)
     # At most three people, so that they meet often.
-    return msgspec.structs.replace(
+    plan = msgspec.structs.replace(
         plan,
         users=min(plan.users, 3),
         first_uid=1_000,
@@ -79,9 +83,12 @@ def plan_for(mutation: Mutation, seed: int) -> Plan:
         raw_devices=1 if mutation.phones else mutation.devices,
         sdk_devices=mutation.phones,
         throttled=False,
-        hardships=Hardships(life_s=mutation.life_s),
         page=[1, 2][seed % 2] if mutation.phones else [3, 50][seed % 2],
     )
+    hardships = Hardships(life_s=mutation.life_s, moderators=mutation.moderators, acquaintances=mutation.acquaintances)
+    if mutation.moderators or mutation.acquaintances:
+        return harder(plan, hardships)
+    return msgspec.structs.replace(plan, hardships=hardships)
 
 
 def catch(mutation: Mutation) -> Verdict | None:

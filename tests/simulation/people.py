@@ -3,6 +3,8 @@
 import asyncio
 from random import Random
 
+import msgspec
+
 from sixin.core.errors import SixinError, Unauthenticated, Unavailable
 from sixin.core.wire.codec import encode
 from sixin.server.operations.actor import Actor
@@ -145,11 +147,28 @@ class RawDevice:
             return await self._ask_http(op, encoded)
         return await self._patiently(connection, connection.ask(op, encoded))
 
+    async def browse(self, page: int) -> None:
+        """Pull what is new in the list, and then what is new in each session of it, in its order."""
+        listed: list[str] = []
+        more = True
+        while more:
+            body: dict[str, object] = {"after_version": self.known.contact_cursor, "limit": page}
+            answer = await self.ask("pull_contacts", body)
+            if answer is None:
+                return
+            found = msgspec.json.decode(answer)
+            listed += (contact["session_id"] for contact in found["contacts"])
+            more = found["more"]
+        for session_id in listed:
+            after = self.known.cursors.get(session_id, 0)
+            await self.ask("pull_new", {"session_id": session_id, "after_version": after, "limit": page})
+
     async def _ask_http(self, op: str, encoded: bytes) -> bytes | None:
         """Ask over the other door: one request, on a connection of its own."""
         token = self._token()
-        login = self.servers.logins.name_of(token)
-        asked = self.recorder.asked(self.person.uid, self.name, op, encoded, login)
+        login = self.servers.logins.of(token)
+        assert login is not None
+        asked = self.recorder.asked(login.uid, self.name, op, encoded, login.name, moderator=login.moderator)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
         answer = await self._over_http(op, encoded, token)
         await asyncio.sleep(self.chance.random() * self.faults.slow_s)
@@ -185,7 +204,7 @@ class RawDevice:
             identity = node.tokens.check(token, now_s=node.clock_ms() / 1_000)
         except Unauthenticated as error:
             return error
-        actor = Actor(identity.uid, identity.device_id or "")
+        actor = Actor(identity.uid, identity.device_id or "", moderator=identity.role == "admin")
         inside(server.process, node.dispatch.begin, actor, op, encoded, reply)
         await asyncio.wait({answered}, timeout=PATIENCE_S)
         return answered.result() if answered.done() else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from sixin.client.client import Client
 from sixin.client.clock import Clock
-from sixin.client.errors import Closed, Offline, OutboxFull
+from sixin.client.errors import Closed, Offline, OutboxFull, StoreRefused
 from sixin.client.history import Page
 from sixin.client.model import Applied, Writes
 from sixin.client.store.memory import MemoryStore
@@ -181,17 +181,30 @@ class Phone:
             return
         self._flash.let_go()
         self._process = Process(self.name)
-        seed = self._chance.getrandbits(32)
-        self._client = Client(
+        self._client = self._app(Random(self._chance.getrandbits(32)))
+        await self._inside(self._client.__aenter__(), timeout_s=30)
+
+    def _app(self, chance: Random) -> Client:
+        return Client(
             self,
             lambda: self._servers.logins.token(self.person.uid, self.name),
             store=self._flash,
             device_id=self.name,
             clock=self.clock,
-            chance=Random(seed),
+            chance=chance,
             sizes=self._sizes,
         )
-        await self._inside(self._client.__aenter__(), timeout_s=30)
+
+    async def start_twice(self) -> None:
+        """Start the app once more beside the one that runs. Raises `TwoHaveIt` where it is not refused the copy."""
+        if self._client is None or not self._process.alive:
+            return
+        second = Process(f"{self.name} once more")
+        starting = inside(second, asyncio.get_running_loop().create_task, self._app(Random(self.name)).__aenter__())
+        await asyncio.wait({starting}, timeout=30)
+        if not (starting.done() and isinstance(starting.exception(), StoreRefused)):
+            raise TwoHaveIt(f"Two processes have the copy of {self.name}.")
+        second.kill()
 
     async def reboot(self, *, power_lost: bool) -> None:
         """The app is killed, and started again after a while."""
@@ -247,6 +260,15 @@ class Phone:
 
         await self.use(looking)
 
+    async def browse(self) -> None:
+        """Its owner looks into every conversation, in the order of his list: what it has shown, it keeps up to date."""
+
+        async def looking(client: Client) -> None:
+            for contact in client.contacts():
+                self.shows(contact.session_id, await client.history(contact.session_id, limit=3))
+
+        await self.use(looking)
+
     def queued(self, session_id: str, content: bytes) -> None:
         """The app said that it keeps a message until it is delivered."""
         self._recorder.queued(self.person.uid, self.name, session_id, content)
@@ -274,6 +296,10 @@ class Phone:
         """What it holds."""
         assert self._client is not None
         return device_copy(self._client.local_copy(), self._client.outbox(), self.name)
+
+
+class TwoHaveIt(Exception):
+    """A copy is open twice."""
 
 
 class NeverSettled(Exception):

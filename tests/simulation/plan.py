@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from sixin.trial.errands import OPERATIONS
 from tests.simulation.actions import Action, Crowd, Kind
 from tests.simulation.hardships import Hardships, choose_hardships, with_hardships
-from tests.simulation.limits import Limits, choose
+from tests.simulation.limits import Limits, choose, choose_ahead
 
 
 class Faults(Struct, frozen=True):
@@ -79,15 +79,27 @@ def make_plan(seed: int, operations: int, *, quiet: bool = False) -> Plan:
         actions=[],
     )
     plan.actions.extend(_actions(chance, plan, operations, level))
-    return plan if quiet else _harder(plan)
+    return plan if quiet else harder(plan, choose_hardships(plan.seed))
 
 
-def _harder(plan: Plan) -> Plan:
-    hardships = choose_hardships(plan.seed)
+def harder(plan: Plan, hardships: Hardships) -> Plan:
+    """The same with these hardships."""
     if hardships == Hardships():
         return plan
-    crowd = Crowd(plan.users * plan.raw_devices, plan.users * plan.sdk_devices)
-    return replace(plan, hardships=hardships, actions=with_hardships(plan.seed, hardships, crowd, plan.actions))
+    crowd = Crowd(plan.users * plan.raw_devices, plan.users * plan.sdk_devices, plan.users)
+    plan = replace(plan, hardships=hardships, actions=with_hardships(plan.seed, hardships, crowd, plan.actions))
+    if not hardships.acquaintances:
+        return plan
+    return _with_long_lists(plan)
+
+
+def _with_long_lists(plan: Plan) -> Plan:
+    """Mostly one node with a cache, and pages that are not too small: only there much is read ahead. Whoever is
+    throttled does not come to the end of his list."""
+    chance = Random(f"long lists {plan.seed}")
+    limits = plan.limits | choose_ahead(plan.seed) if plan.limits else {}
+    plan = replace(plan, page=chance.choice([5, 500, 500, 500]), throttled=False, limits=limits)
+    return replace(plan, nodes=1, cache=True) if chance.random() < 0.8 else plan
 
 
 def _actions(chance: Random, plan: Plan, operations: int, level: float) -> Iterator[Action]:

@@ -9,7 +9,7 @@ from random import Random
 from sixin.core.commands import PutProfile, RevokeTokens
 from sixin.core.contact import Profile
 from sixin.core.ids import Uid
-from sixin.core.limits import REVOCATIONS_POLL_S, STORE_TIMEOUT_S
+from sixin.core.limits import EXPIRY_LOOK_S, REVOCATIONS_POLL_S, STORE_TIMEOUT_S
 from sixin.server.app import Node
 from sixin.server.auth import Tokens
 from sixin.server.bus.local import LocalBus
@@ -41,6 +41,8 @@ class Server:
     name: str
     skew_ms: int = 0
     """What its clock is off by."""
+    slow_s: float = 0.0
+    """How long its way to the disk takes at most, at each step."""
     node: Node | None = None
     process: Process = field(default_factory=lambda: Process("none"))
     ready: bool = False
@@ -63,6 +65,8 @@ class Servers:
         sabotage: Sabotage,
         limits: Limits,
         life_s: float,
+        clocks_right_s: float,
+        moderates: Callable[[str], bool],
     ) -> None:
         self.loop = loop
         self.chance = chance
@@ -71,7 +75,9 @@ class Servers:
         self.recorder = recorder
         self.settings = settings
         self._life_s = life_s
-        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000, life_s, self._issued)
+        self._clocks_right_s = clocks_right_s
+        """When the last clock that was wrong is put right."""
+        self.logins = Logins(Tokens(settings.secret), lambda: self.true_ms() // 1_000, life_s, self._issued, moderates)
         self.servers = [Server(f"node{number}") for number in range(1, count + 1)]
         self._wrap = wrap
         self._sabotage = sabotage
@@ -115,7 +121,8 @@ class Servers:
             asyncio.get_running_loop().call_later(1.0, self._restart, server, context=Context())
 
     def _make(self, server: Server, alone: bool) -> Node:
-        store = self._wrap(SimulatedOwnStore(self.disk) if alone else SimulatedSharedStore(self.disk))
+        engine = SimulatedOwnStore if alone else SimulatedSharedStore
+        store = self._wrap(engine(self.disk, lambda: server.slow_s))
         bus = LocalBus() if alone else SimulatedBus(self.wire)
         node = Node(
             self.settings,
@@ -167,6 +174,23 @@ class Servers:
             bound_s = ALONE_BOUND_S if len(self.servers) == 1 else SHARED_BOUND_S
             self.loop.call_later(bound_s, self.recorder.cut_off, uid, login, context=Context())
 
+    async def slow_down(self, server: Server, slow_s: float, seconds: float) -> None:
+        """One node's way to the disk is slow for a while, and the others' is not."""
+        server.slow_s = slow_s
+        await asyncio.sleep(seconds)
+        server.slow_s = 0.0
+
+    async def step_clock(self, server: Server, skew_ms: int, seconds: float) -> None:
+        """One node's clock is wrong for a while, and then it is put right in one step."""
+        self.set_clock(server, skew_ms)
+        await asyncio.sleep(seconds)
+        self.set_clock(server, 0)
+
+    def set_clock(self, server: Server, skew_ms: int) -> None:
+        """A node's clock is off by so much from now on."""
+        server.skew_ms = skew_ms
+        self.recorder.mark("clock_moved", server.name, str(skew_ms))
+
     async def register(self, uid: int) -> None:
         """The application makes a user known, and asks until it is told that he is. In the end he is."""
         while True:
@@ -181,9 +205,9 @@ class Servers:
 
     def _issued(self, uid: int, login: str) -> None:
         if self._life_s:
-            # Every node can tell by itself when a token ends.
-            ends_s = self._life_s + ALONE_BOUND_S
-            self.loop.call_later(ends_s, self.recorder.cut_off, uid, login, context=Context())
+            # Every node can tell by itself when a token ends: one whose clock is behind, when that is put right.
+            ends_s = max(self.loop.time() + self._life_s, self._clocks_right_s + EXPIRY_LOOK_S) + ALONE_BOUND_S
+            self.loop.call_at(ends_s, self.recorder.cut_off, uid, login, context=Context())
 
     def any_ready(self) -> Server | None:
         """A node that a load balancer would choose."""

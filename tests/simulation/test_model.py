@@ -6,6 +6,7 @@ After each operation: what was answered, what a device that only listens holds, 
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import count, cycle
 from typing import Any, ClassVar
 
@@ -138,16 +139,17 @@ class Operations(RuleBasedStateMachine):
         """Let go of the nodes; the store stays."""
         self.runner.run(self._stop())
 
-    def ask(self, uid: int, op: str, body: Json) -> Json:
+    def ask(self, uid: int, op: str, body: Json, *, moderator: bool = False) -> Json:
         """Ask a server. Raises `Refused` with its code."""
-        call = self.nodes[next(self._asked)].dispatch.call(Actor(Uid(uid)), op, msgspec.json.encode(body))
+        actor = Actor(Uid(uid), moderator=moderator)
+        call = self.nodes[next(self._asked)].dispatch.call(actor, op, msgspec.json.encode(body))
         try:
             answer: Json = msgspec.json.decode(self.runner.run(_in_time(call)))
         except SixinError as error:
             raise Refused(error.code) from None
         return answer
 
-    def both(self, uid: int, op: str, body: Json, expected: Any) -> Json | None:
+    def both(self, uid: int, op: str, body: Json, expected: Any, *, moderator: bool = False) -> Json | None:
         """Ask the server and the model: they refuse alike, or neither does. `expected` is called for the model."""
         said = answer = code = None
         try:
@@ -155,10 +157,10 @@ class Operations(RuleBasedStateMachine):
         except Refused as refused:
             (code,) = refused.args
         if code is None:
-            answer = self.ask(uid, op, body)
+            answer = self.ask(uid, op, body, moderator=moderator)
         else:
             with pytest.raises(Refused, match=f"^{code}$"):
-                self.ask(uid, op, body)
+                self.ask(uid, op, body, moderator=moderator)
         if isinstance(said, Said) and answer is not None:
             said.msg_id = said.msg_id or int(answer["message"]["msg_id"])
             assert _timeless(answer["message"]) == self.model.message_view(body["session_id"], said)
@@ -229,13 +231,15 @@ class Operations(RuleBasedStateMachine):
             content = said.content if same else {"type": "text", "text": "another"}
             self._send(said.sender, session_id, said.seq_id, content)  # type: ignore[arg-type]
 
-    @rule(one=who, other=who, place=back)
-    def recall(self, one: int, other: int, place: int) -> None:
+    @rule(one=who, other=who, place=back, moderator=st.booleans())
+    def recall(self, one: int, other: int, place: int, moderator: bool) -> None:
+        """A moderator takes back no more than anybody else."""
         uid, session_id = self.session(one, other)
         msg_id = self.message(session_id, place)
         if msg_id is not None:
             body = {"session_id": session_id, "msg_id": msg_id}
-            self.both(uid, "recall", body, lambda: self.model.recall(uid, session_id, int(msg_id), self.now_ms))
+            recalled = partial(self.model.recall, uid, session_id, int(msg_id), self.now_ms)
+            self.both(uid, "recall", body, recalled, moderator=moderator)
 
     @rule(one=who, other=who, places=st.lists(back, min_size=1, max_size=3), scope=st.sampled_from(["me", "all"]))
     def delete(self, one: int, other: int, places: list[int], scope: str) -> None:
@@ -245,6 +249,17 @@ class Operations(RuleBasedStateMachine):
             model = self.model.delete_me if scope == "me" else self.model.delete_all
             body = {"session_id": session_id, "msg_ids": msg_ids, "scope": scope}
             self.both(uid, "delete", body, lambda: model(uid, session_id, [int(msg_id) for msg_id in msg_ids]))
+
+    @rule(one=who, other=who, places=st.lists(back, min_size=1, max_size=3))
+    def moderate(self, one: int, other: int, places: list[int]) -> None:
+        """A moderator deletes for all, whoever said it, where he is a member and sees it."""
+        uid, session_id = self.session(one, other)
+        msg_ids = [msg_id for place in places if (msg_id := self.message(session_id, place)) is not None]
+        if msg_ids:
+            body = {"session_id": session_id, "msg_ids": msg_ids, "scope": "all"}
+            named = [int(msg_id) for msg_id in msg_ids]
+            deleted = partial(self.model.delete_all, uid, session_id, named, moderator=True)
+            self.both(uid, "delete", body, deleted, moderator=True)
 
     @rule(one=who, other=who, place=back)
     def read(self, one: int, other: int, place: int) -> None:

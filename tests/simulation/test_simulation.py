@@ -1,10 +1,14 @@
 """The simulator: the contract is kept under faults, one seed is one run, and what fails is made small."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
+from sixin.core.ids import SessionId
+from sixin.core.timeline import TailRead
+from sixin.server.store.base import Store
 from sixin.verify.checker import check
 from sixin.verify.history import CutOff
 from tests.simulation.hardships import Hardships
@@ -69,11 +73,35 @@ def test_times_are_as_hard_as_they_say() -> None:
     hard = [plan for plan in plans if plan.hardships != Hardships()]
     assert len(hard) > 30
     kinds = {action.kind for plan in hard for action in plan.actions}
-    assert kinds >= {"glance", "outage", "register"}
+    assert kinds >= {"glance", "outage", "register", "knock", "browse", "slow", "step", "twice"}
+    assert any(action.op == "moderate" for plan in hard for action in plan.actions)
+    assert any(plan.hardships.late_bus and plan.nodes > 1 for plan in hard)
     assert not any(action.kind == "glance" for plan in plans if plan not in hard for action in plan.actions)
     expiring = next(plan for plan in hard if plan.hardships.life_s and plan.raw_devices)
     ended = [event for event in run(expiring).history.events if isinstance(event, CutOff)]
     assert len({event.token for event in ended}) > 1
+
+
+def test_a_long_list_is_gone_through_on_a_cold_server() -> None:
+    """Sessions are read ahead then, many at once, and what was read that way answers."""
+    together: list[int] = []
+
+    def counted(store: Store) -> Store:
+        read = store.read_tails
+
+        async def read_tails(session_ids: Sequence[SessionId], *, versions_max: int) -> list[TailRead]:
+            together.append(len(session_ids))
+            return await read(session_ids, versions_max=versions_max)
+
+        store.read_tails = read_tails  # type: ignore[method-assign]
+        return store
+
+    plans = [plan for plan in (make_plan(seed, 60) for seed in range(50)) if plan.hardships.acquaintances]
+    assert plans
+    for plan in plans:
+        assert check(run(plan, wrap=counted).history).kept
+    assert max(together) >= 16
+    assert len(together) > 10
 
 
 @pytest.mark.timeout(180)  # five seconds on a quiet core: more than a hundred runs, one after the other

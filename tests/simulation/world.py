@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -20,6 +20,7 @@ from tests.ends import stored_of
 from tests.simulation.actions import Action
 from tests.simulation.bus import BusFaults, Wire
 from tests.simulation.disk import Disk, DiskFaults
+from tests.simulation.hardships import moderates, moments_of
 from tests.simulation.limits import small
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.network import LinkFaults
@@ -28,6 +29,11 @@ from tests.simulation.phones import Phone
 from tests.simulation.plan import Plan
 from tests.simulation.rows import SqliteRows
 from tests.simulation.servers import Sabotage, Servers
+
+BEFALLS: Final = frozenset(
+    {"crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register", "slow", "step"}
+)
+"""What happens to nodes, not to people."""
 
 
 class Run(Struct):
@@ -116,7 +122,11 @@ class World:
         )
         rows = SqliteRows() if plan.engine == "sqlite" else MemoryStore()
         self.disk = Disk(_chance(plan, "disk"), self._disk_faults, rows)
-        self._wire_faults = BusFaults(loses=0.1 * faults.notices, doubles=0.1 * faults.notices)
+        self._wire_faults = BusFaults(
+            loses=0.1 * faults.notices,
+            doubles=0.1 * faults.notices,
+            late=0.3 if plan.hardships.late_bus else 0.0,
+        )
         self.servers = Servers(
             loop=loop,
             chance=_chance(plan, "servers"),
@@ -129,9 +139,12 @@ class World:
             sabotage=sabotage,
             limits=plan.limits,
             life_s=plan.hardships.life_s,
+            clocks_right_s=_clocks_right_s(plan),
+            moderates=lambda device: plan.hardships.moderators and moderates(plan.seed, device),
         )
         uids = [plan.first_uid + number for number in range(plan.users)]
         self.people = [Person(uid, [peer for peer in uids if plan.seed % 3 == 0 or peer != uid]) for uid in uids]
+        self.acquaintances = [self._acquaintance(number) for number in range(plan.hardships.acquaintances)]
         self.raw = [
             RawDevice(_chance(plan, name), person, name, self.servers, self.recorder, self._link_faults)
             for person in self.people
@@ -143,11 +156,20 @@ class World:
             for name in (f"{person.uid}-phone{number}" for number in range(plan.sdk_devices))
         ]
 
+    def _acquaintance(self, number: int) -> RawDevice:
+        """Somebody without a device, who talks with the first user alone, over HTTP."""
+        first = self.people[0]
+        person = Person(self.plan.first_uid - 900 + number, [first.uid])
+        person.brief = True
+        first.peers.append(person.uid)
+        name = f"{person.uid}-http"
+        return RawDevice(_chance(self.plan, name), person, name, self.servers, self.recorder, self._link_faults)
+
     async def live(self) -> None:
         """From the first action to the last, and until everybody has settled."""
         await self.servers.start_all()
         if self.plan.hardships.registered:
-            for person in self.people[1:]:
+            for person in [*self.people[1:], *(device.person for device in self.acquaintances)]:
                 await self.servers.register(person.uid)
         async with asyncio.TaskGroup() as doing:
             for action in self.plan.actions:
@@ -156,8 +178,12 @@ class World:
         await self._settle()
 
     async def _carry_out(self, action: Action) -> None:
-        if action.kind in ("crash", "crash_soon", "stop", "clock", "year", "revoke", "outage", "register"):
+        if action.kind in BEFALLS:
             await self._befall(action)
+            return
+        if action.kind == "knock":
+            if self.acquaintances:
+                await self._with_raw(self.acquaintances[action.who % len(self.acquaintances)], action)
             return
         who = action.who % (len(self.raw) + len(self.phones))
         if who < len(self.raw):
@@ -168,7 +194,9 @@ class World:
     async def _with_raw(self, device: RawDevice, action: Action) -> None:
         if action.kind == "connect":
             await device.connect()
-        elif action.kind == "do":
+        elif action.kind == "browse":
+            await device.browse(self.plan.page)
+        elif action.kind in ("do", "knock"):
             asked = errand(Random(action.luck), device.known, action.op, self.plan.page)
             if asked is not None:
                 await device.ask(*asked)
@@ -182,6 +210,10 @@ class World:
             await use(Random(action.luck), phone, action.op)
         elif action.kind == "sleep":
             await phone.sleep(action.amount)
+        elif action.kind == "browse":
+            await phone.browse()
+        elif action.kind == "twice":
+            await phone.start_twice()
         elif action.kind == "glance":
             await phone.glance(Random(action.luck))
         elif action.kind == "reboot":
@@ -203,6 +235,10 @@ class World:
             await self.servers.register(self.people[0].uid)
         elif action.kind == "outage":
             await self.disk.refuse_for(action.amount, 0.5 if action.op == "some" else 1.0)
+        elif action.kind == "slow":
+            await self.servers.slow_down(server, action.amount, moments_of(action))
+        elif action.kind == "step":
+            await self.servers.step_clock(server, int(action.amount), moments_of(action))
         elif action.kind == "year":
             # Nothing happens in it, so nothing has to be waited for.
             self.servers.skipped_ms += 366 * 86_400_000
@@ -232,9 +268,16 @@ class World:
 
     async def take_end(self) -> None:
         """Write down what the server holds."""
-        uids = [person.uid for person in self.people]
-        sessions = {session_id_of(person.uid, peer) for person in self.people for peer in person.peers}
+        people = [*self.people, *(device.person for device in self.acquaintances)]
+        uids = [person.uid for person in people]
+        sessions = {session_id_of(person.uid, peer) for person in people for peer in person.peers}
         self.recorder.history.ends += await stored_of(self.disk.rows, uids, sessions)
+
+
+def _clocks_right_s(plan: Plan) -> float:
+    """When the last step of a clock is over; long ago where there is none."""
+    steps = (action for action in plan.actions if action.kind == "step")
+    return max((action.at_s + moments_of(action) for action in steps), default=float("-inf"))
 
 
 def _clear(faults: Any) -> None:

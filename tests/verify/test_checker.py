@@ -90,6 +90,24 @@ def test_silence_and_unavailable_may_have_been_done_and_a_refusal_may_not() -> N
     assert check(History([refused], list(ends))).counts == {"12 (refused and done)": 1}
 
 
+def test_a_moderator_deletes_what_another_said_and_does_not_recall_it() -> None:
+    said = Call(1, "1", "d", "send", Raw(b'{"session_id":"1:2","seq_id":1,"content":{"type":"text","text":"x"}}'))
+
+    def counts(op: str, status: str, *, moderator: bool) -> dict[str, int]:
+        row = b'{"msg_id":"10008","session_id":"1:2","sender":"1","seq_id":1,"ordinal":1,"version_id":2,"sort_key":1,'
+        row += f'"status":"{status}","content":null,"sent_at_ms":5,"changed_at_ms":6}}'.encode()
+        named = '"msg_id":"10008"' if op == "recall" else '"msg_ids":["10008"],"scope":"all"'
+        body = Raw(f'{{"session_id":"1:2",{named}}}'.encode())
+        emptied = Call(2, "2", "e", op, body, moderator=moderator)
+        ends: list[End] = [StoredMessages("1:2", 2, [Raw(row)]), StoredContacts("3", 0, 0, [])]
+        return dict(check(History([said, emptied], ends)).counts)
+
+    assert counts("delete", "deleted", moderator=True) == {}
+    assert counts("delete", "deleted", moderator=False) == {"11 (who speaks)": 1}
+    assert counts("recall", "recalled", moderator=True) == {"11 (who speaks)": 1}
+    assert counts("delete", "recalled", moderator=True) == {"9 (asked for)": 1}
+
+
 def test_twice_the_history_takes_about_twice_the_time() -> None:
     """A quadratic judge would take four times as long, and a minute for a million events would be hours."""
 

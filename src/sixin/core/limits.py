@@ -76,6 +76,10 @@ WRITER_QUEUE_MAX: Final = 20_000
 READS_WAITING_MAX: Final = 10_000
 """Reads waiting for the store. Past it a caller is told `unavailable`."""
 
+EXPIRY_LOOK_S: Final = 60.0
+"""How often a connection looks whether its token has expired. A timer for that moment would be enough, were it not for
+clocks that are put right, and machines that slept: this is the bound then."""
+
 REVOCATIONS_POLL_S: Final = 5.0
 """How often a node that shares its database looks for revoked tokens: the bound when the bus loses the notice."""
 

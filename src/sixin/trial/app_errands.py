@@ -61,8 +61,9 @@ def _messages(client: Client, session_id: str) -> list[tuple[int, int]]:
     return [(message.msg_id, message.sender) for message in held]
 
 
-def _some(chance: Random, client: Client, session_id: str, *, mine: bool = False) -> int | None:
-    found = [msg_id for msg_id, sender in _messages(client, session_id) if not mine or sender == client.uid]
+def _some(chance: Random, client: Client, session_id: str, *, mine: bool | None = None) -> int | None:
+    held = _messages(client, session_id)
+    found = [msg_id for msg_id, sender in held if mine is None or (sender == client.uid) == mine]
     return chance.choice(found[-8:] if chance.random() < 0.8 else found) if found else None
 
 
@@ -85,6 +86,12 @@ async def _delete_me(chance: Random, phone: Phone, client: Client, session_id: s
 
 async def _delete_all(chance: Random, phone: Phone, client: Client, session_id: str) -> None:
     msg_id = _some(chance, client, session_id, mine=True)
+    if msg_id is not None:
+        await client.delete(session_id, [msg_id], scope="all")
+
+
+async def _moderate(chance: Random, phone: Phone, client: Client, session_id: str) -> None:
+    msg_id = _some(chance, client, session_id, mine=False)
     if msg_id is not None:
         await client.delete(session_id, [msg_id], scope="all")
 
@@ -162,6 +169,7 @@ _USES: dict[str, Use] = {
     "read": _read,
     "recall": _recall,
     "delete_all": _delete_all,
+    "moderate": _moderate,
     "delete_me": _delete_me,
     "clear": _clear,
     "clear_up_to": _clear_up_to,

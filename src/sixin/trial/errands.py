@@ -35,7 +35,7 @@ OPERATIONS: dict[str, int] = {
     "recall_foreign": 1,
     "nonsense": 1,
 }
-"""What people do, and how often."""
+"""What people do, and how often. Beside it there is `moderate`, where somebody is a moderator."""
 
 TAKES_AWAY = frozenset({"clear", "clear_up_to", "delete_me", "delete_contact"})
 """After these a user sees no more all that was said."""
@@ -59,7 +59,7 @@ def errand(chance: Random, known: Known, op: str, page: int) -> Errand | None:
 def _send(chance: Random, known: Known, session_id: str) -> Errand:
     person = known.person
     text = chance.choice(WORDS) + f" {person.uid}/{person.last_seq_id + 1}"
-    if chance.random() < 0.02:
+    if chance.random() < 0.02 and not person.brief:
         text *= 300
     content: object = {"type": "text", "text": text}
     if chance.random() < 0.1:
@@ -113,6 +113,13 @@ def _delete(scope: str) -> Callable[[Random, Known, str], Errand | None]:
     return make
 
 
+def _moderate(chance: Random, known: Known, session_id: str) -> Errand | None:
+    """Take away for all what somebody else said, and now and then something of one's own with it."""
+    found = {_some(chance, known.person, session_id, mine=chance.random() < 0.2) for _ in range(chance.randint(1, 3))}
+    msg_ids = sorted(msg_id for msg_id in found if msg_id is not None)
+    return ("delete", {"session_id": session_id, "msg_ids": msg_ids, "scope": "all"}) if msg_ids else None
+
+
 def _trespass(chance: Random, known: Known, session_id: str) -> Errand:
     """Somebody tries what is not his: a session of two others."""
     uid = known.person.uid
@@ -151,6 +158,7 @@ _MAKERS: dict[str, Callable[[Random, Known, str], Errand | None]] = {
     "recall_foreign": _about("recall", "msg_id", mine=False),
     "clear_up_to": _about("clear", "up_to_msg_id"),
     "delete_all": _delete("all"),
+    "moderate": _moderate,
     "delete_me": _delete("me"),
     "clear": lambda chance, known, session_id: ("clear", {"session_id": session_id}),
     "delete_contact": lambda chance, known, session_id: ("delete_contact", {"session_id": session_id}),

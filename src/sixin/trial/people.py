@@ -19,6 +19,9 @@ class Person:
         self.keeps: set[str] = set()
         """Sessions in which he clears and hides nothing, so that somebody can tell at the end all that was said."""
 
+        self.brief = False
+        """He says nothing long: a server keeps no long message in memory, nor a list that shows one."""
+
     def next_seq_id(self) -> int:
         """A number he has not used."""
         self.last_seq_id += 1

@@ -13,15 +13,16 @@ from sixin.verify.history import Call, CutOff, History, Mark, Queued, Shown, Tol
 class Asked:
     """A call whose answer has not come."""
 
-    __slots__ = ("body", "device", "op", "start", "token", "uid")
+    __slots__ = ("body", "device", "moderator", "op", "start", "token", "uid")
 
-    def __init__(self, start: int, uid: int, device: str, op: str, body: bytes, token: str) -> None:
+    def __init__(self, start: int, uid: int, device: str, op: str, body: bytes, token: str, *, moderator: bool) -> None:
         self.start = start
         self.uid = uid
         self.device = device
         self.op = op
         self.body = body
         self.token = token
+        self.moderator = moderator
 
 
 class Recorder:
@@ -37,10 +38,10 @@ class Recorder:
         self._order += 1
         return self._order
 
-    def asked(self, uid: int, device: str, op: str, body: bytes, token: str) -> Asked:
-        """A device asks."""
+    def asked(self, uid: int, device: str, op: str, body: bytes, token: str, *, moderator: bool = False) -> Asked:
+        """A device asks. `moderator`: by its token its user is one."""
         self.calls += 1
-        return Asked(self.now(), uid, device, op, body, token)
+        return Asked(self.now(), uid, device, op, body, token, moderator=moderator)
 
     def answered(self, asked: Asked, answer: bytes | Raw) -> None:
         """It is answered."""
@@ -56,9 +57,8 @@ class Recorder:
         self._close(asked, None)
 
     def _close(self, asked: Asked, end: int | None, answer: Raw | None = None, error: ErrorView | None = None) -> None:
-        self.history.events.append(
-            Call(asked.start, str(asked.uid), asked.device, asked.op, Raw(asked.body), end, answer, error, asked.token)
-        )
+        asks = asked.start, str(asked.uid), asked.device, asked.op, Raw(asked.body)
+        self.history.events.append(Call(*asks, end, answer, error, asked.token, asked.moderator))
 
     def told(self, uid: int, device: str, notice: bytes, token: str) -> None:
         """A device is told something."""

@@ -35,6 +35,8 @@ class Login(Struct, frozen=True):
     uid: int
     device: str
     name: str
+    moderator: bool = False
+    """He may delete for all what others said."""
 
 
 class Logins(Protocol):
@@ -68,7 +70,7 @@ class Tap:
             self._login = replace(login, device=hello.device_id or login.device)
             body = b"{}"
         login = self._login
-        asked = self._recorder.asked(login.uid, login.device, request.op, body, login.name)
+        asked = self._recorder.asked(login.uid, login.device, request.op, body, login.name, moderator=login.moderator)
         self._waiting.setdefault(request.id, deque()).append(asked)
 
     def arrived(self, frame: bytes) -> tuple[int, Asked, bytes | None] | None:

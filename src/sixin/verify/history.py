@@ -30,6 +30,8 @@ class Call(Struct, frozen=True, gc=False, omit_defaults=True, tag="call"):
     error: ErrorView | None = None
     token: str = ""
     """Which login of the user, by any name: never the token itself."""
+    moderator: bool = False
+    """By his token he is one: he may delete for all what others said."""
 
 
 class Told(Struct, frozen=True, gc=False, omit_defaults=True, tag="told"):
@@ -217,11 +219,13 @@ class _WrittenCall(Struct, frozen=True, gc=False, tag="call"):
     answer: Raw = Raw(b"")
     error: ErrorView | None = None
     token: str = ""
+    moderator: bool = False
 
     def call(self) -> Call:
         """The call itself."""
         answer = self.answer if bytes(self.answer) else None
-        return Call(self.start, self.uid, self.device, self.op, self.body, self.end, answer, self.error, self.token)
+        asked = self.start, self.uid, self.device, self.op, self.body
+        return Call(*asked, self.end, answer, self.error, self.token, self.moderator)
 
 
 _Written = _WrittenCall | Told | Mark | CutOff | Queued | Shown | StoredMessages | StoredContacts | DeviceCopy

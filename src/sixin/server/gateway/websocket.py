@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from sixin.core import errors
 from sixin.core.contact import UserHead
-from sixin.core.limits import CONNECTION_ANSWERS_BYTES_MAX, CONNECTION_REQUESTS_MAX
+from sixin.core.limits import CONNECTION_ANSWERS_BYTES_MAX, CONNECTION_REQUESTS_MAX, EXPIRY_LOOK_S
 from sixin.core.wire.bodies import HelloAnswer
 from sixin.core.wire.codec import encode, encode_ok, encode_refusal
 from sixin.core.wire.connection import Connection, HelloReceived, Refused, State
@@ -339,9 +339,9 @@ class Conversation:
             self._watch_expiry(self._identity)
 
     def _watch_expiry(self, identity: Identity) -> None:
+        # By the clock, which may be put right meanwhile: a timer counts what has passed, and no step of the clock.
         left_s = identity.expires_at_s - self._door.now_s()
-        # Loops count in milliseconds of 32 bits in places; a token that outlives a day is looked at again daily.
-        self._timer = asyncio.get_running_loop().call_later(min(left_s, 86_400.0), self._expire)
+        self._timer = asyncio.get_running_loop().call_later(min(left_s, EXPIRY_LOOK_S), self._expire)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

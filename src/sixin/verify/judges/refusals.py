@@ -20,6 +20,8 @@ def judge(case: Case) -> None:
             _judge_not_found(case, call, body, acked)
         elif call.error.code == "conflict":
             _judge_conflict(case, call, body)
+        elif call.error.code == "forbidden":
+            _judge_forbidden(case, call, body)
         if not call.error.message:
             case.findings.breaks(12, "says which rule", f"{call.op} was refused without a word.", call)
     _judge_cut_offs(case)
@@ -64,6 +66,18 @@ def _judge_conflict(case: Case, call: Call, body: Body) -> None:
     others = [other for other, its, _ in attempts.calls if its.content != body.content] if attempts is not None else []
     if not others:
         says = f"seq_id {body.seq_id} of {call.uid} was refused as a conflict, and was never used for anything else."
+        case.findings.breaks(12, "says which rule", says, call)
+
+
+def _judge_forbidden(case: Case, call: Call, body: Body) -> None:
+    """Nobody is forbidden to empty what he said, nor a moderator to delete what another did."""
+    log = case.logs.get(body.session_of(int(call.uid)))
+    named = [body.msg_id] if call.op == "recall" else body.msg_ids if call.op == "delete" else None
+    if log is None or not named or any(msg_id not in log.by_id for msg_id in named):
+        return
+    anybodys = call.op == "delete" and (call.moderator or body.scope == "me")
+    if anybodys or all(log.by_id[msg_id].sender == int(call.uid) for msg_id in named if msg_id is not None):
+        says = f"{call.op} of {named} by {call.uid} was refused as forbidden, and he may do it."
         case.findings.breaks(12, "says which rule", says, call)
 
 

@@ -61,9 +61,19 @@ def _judge_message(case: Case, log: SessionLog, message: Message) -> None:
     _judge_emptied(case, log, message)
 
 
+OPERATION_OF = {"recalled": "recall", "deleted": "delete"}
+"""What empties a message so."""
+
+
+def _may_empty(call: Call, message: Message) -> bool:
+    """Its sender may, and a moderator may delete it; he does not take back what another said."""
+    return int(call.uid) == message.sender or (call.moderator and call.op == "delete")
+
+
 def _judge_emptied(case: Case, log: SessionLog, message: Message) -> None:
     """Somebody asked for it who may, and was not refused."""
-    calls = [call for call, _ in case.empties.get(message.msg_id, ())]
+    operation = OPERATION_OF.get(message.status)
+    calls = [call for call, _ in case.empties.get(message.msg_id, ()) if call.op == operation]
     asked = [call for call in calls if not refused(call)]
     if not asked:
         sentence, rule = (12, "refused and done") if calls else (9, "asked for")
@@ -71,8 +81,8 @@ def _judge_emptied(case: Case, log: SessionLog, message: Message) -> None:
             f"Message {message.msg_id} of {log.session_id} is {message.status}, and no call that was not refused asked."
         )
         case.findings.breaks(sentence, rule, says, *calls[:1], row_of("stored message", message))
-    elif all(int(call.uid) != message.sender for call in asked):
-        says = f"Message {message.msg_id} of {log.session_id} was emptied by somebody who did not send it."
+    elif not any(_may_empty(call, message) for call in asked):
+        says = f"Message {message.msg_id} of {log.session_id} was emptied by somebody who may not do that."
         case.findings.breaks(11, "who speaks", says, asked[0], row_of("stored message", message))
 
 
@@ -84,7 +94,12 @@ def _judge_emptying(case: Case, msg_id: int, call: Call, answer: Answer | None) 
     if answer.message is not None and (answer.message.status == "normal" or answer.message.content is not None):
         case.findings.breaks(9, "content is gone", f"{call.op} of {msg_id} was answered with its content.", call)
     message = next((log.by_id[msg_id] for log in case.logs.values() if msg_id in log.by_id), None)
-    if message is not None and message.status == "normal":
+    if message is None:
+        return
+    if not _may_empty(call, message):
+        says = f"{call.op} of message {msg_id} by {call.uid} was acknowledged, and it is not his."
+        case.findings.breaks(11, "who speaks", says, call, row_of("stored message", message))
+    if message.status == "normal":
         says = f"{call.op} of message {msg_id} was acknowledged, and it still says what it said."
         case.findings.breaks(9, "content is gone", says, call, row_of("stored message", message))
 
