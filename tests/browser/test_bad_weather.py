@@ -129,3 +129,20 @@ def test_signing_out_in_one_tab_leaves_the_copy_to_the_other(desk: Desk) -> None
           return count === 0;
         }"""
     )
+
+
+def test_over_plain_http_from_another_machine_one_talks_too(server: SixinServer, context_of: Open) -> None:
+    # There a browser lends neither locks nor a clipboard, nor names that nobody else has.
+    page = context_of().new_page()
+    desk = Desk(page, server)
+    page.goto(server.url.replace("127.0.0.1", "chat.test"))
+    assert page.evaluate("isSecureContext") is False
+    desk.enter()
+    for person in (desk.ann, desk.bob):
+        person.open_first_chat()
+    desk.ann.say("across the room")
+    expect(desk.bob.bubble("across the room")).to_be_visible()
+    desk.ann.choose("across the room", "Copy")
+    desk.ann.input.press("Control+v")
+    expect(desk.ann.input).to_have_value("across the room")
+    assert [one for one in desk.complaints if "Opener-Policy" not in one] == []

@@ -6,7 +6,7 @@
 
 import { Copy } from "./copy.js";
 import { History } from "./history.js";
-import { pairSessionId } from "./ids.js";
+import { pairSessionId, randomId } from "./ids.js";
 import { Keeper } from "./keeper.js";
 import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
 import { hasWebSocket } from "./link.js";
@@ -25,7 +25,7 @@ import { Tabs } from "./tabs.js";
  * @property {string} token or what gets one (`refresh`)
  * @property {() => string | Promise<string>} [refresh] a fresh token, asked for at every connect
  * @property {string} [uid] whose; read from the token otherwise
- * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one
+ * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one that tabs can share
  * @property {string} [device] a name that tells two copies in one browser apart
  * @property {LinkOptions["transport"]} [transport] makes the WebSocket; needed where there is no global one
  */
@@ -71,7 +71,8 @@ export class Client extends EventTarget {
     this.link = "connecting";
     this.retry_at_ms = 0;
     this.name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
-    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
+    // Without locks two tabs would write one store, each by what it alone knows: then each keeps a copy of its own.
+    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined" && Tabs.possible;
     this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
     this.#history = new History(this.#store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
   }
@@ -81,7 +82,7 @@ export class Client extends EventTarget {
     globalThis.addEventListener?.("online", this.#hurry);
     // A page in the background may have slept through its timers.
     globalThis.document?.addEventListener("visibilitychange", this.#seen);
-    if (this.lasting && Tabs.possible) {
+    if (this.lasting) {
       this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
       this.#catchUp();
     } else {
@@ -423,9 +424,9 @@ export class Client extends EventTarget {
 
   /** One name for each copy, so that the server can tell a user's devices apart. */
   #deviceId() {
-    if (!this.lasting || typeof localStorage === "undefined") return crypto.randomUUID();
+    if (!this.lasting || typeof localStorage === "undefined") return randomId();
     const key = `${this.name}/device_id`;
-    const device_id = localStorage.getItem(key) ?? crypto.randomUUID();
+    const device_id = localStorage.getItem(key) ?? randomId();
     localStorage.setItem(key, device_id);
     return device_id;
   }

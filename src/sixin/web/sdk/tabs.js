@@ -5,6 +5,7 @@
  */
 
 import { SixinError } from "./errors.js";
+import { randomId } from "./ids.js";
 import { RECONNECT_FIRST_MS } from "./limits.js";
 import { ANSWER_TIMEOUT_MS } from "./link.js";
 
@@ -42,6 +43,7 @@ export class Tabs {
     this.#queueUp();
   }
 
+  /** Locks are lent to pages of https and of localhost alone. */
   static get possible() {
     return typeof BroadcastChannel === "function" && !!globalThis.navigator?.locks;
   }
@@ -72,7 +74,7 @@ export class Tabs {
    */
   ask(method, ...args) {
     if (this.#leading) return Promise.resolve(this.#leading.hands[method](...args));
-    const id = crypto.randomUUID();
+    const id = randomId();
     return new Promise((resolve, reject) => {
       const late = new SixinError("unavailable", "No tab answered.");
       const timer = setTimeout(() => this.#waiting.delete(id) && reject(late), ANSWER_TIMEOUT_MS);

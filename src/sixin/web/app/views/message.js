@@ -6,7 +6,7 @@ import { nameOf } from "../models/names.js";
 import { whyNot, words } from "../words/index.js";
 import { attempt } from "./contact_actions.js";
 import { drawContent } from "./content.js";
-import { h, icon, iconButton } from "./dom.js";
+import { copyText, h, icon, iconButton } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { quoted } from "./quote.js";
 import { onSwipe } from "./swipe.js";
@@ -124,7 +124,7 @@ function choicesFor({ client, uid, conversation }, message) {
   /** @type {import("./menu.js").Choice[]} */
   const choices = [{ name: all.reply, act: () => conversation?.answer(message.msg_id) }];
   if (content?.type === "text") {
-    choices.push({ name: all.copy, act: () => attempt(navigator.clipboard.writeText(String(content.text))) });
+    choices.push({ name: all.copy, act: () => attempt(copyText(String(content.text))) });
   }
   if (mine && Date.now() - sent_at_ms < RECALL_WINDOW_MS) {
     choices.push({ name: all.recall, act: () => attempt(client.recall(message)) });
