@@ -24,6 +24,8 @@ class App {
   #users = [];
   /** @type {SignIn[]} */
   #demo = [];
+  /** Asked for while the stores are being read. */
+  #lent = this.#learnDemo();
   #adding = false;
   /** @type {import("./inspector/inspector.js").Inspector | null} */
   #inspector = null;
@@ -31,15 +33,20 @@ class App {
   #header = /** @type {HTMLElement} */ (document.querySelector("header"));
 
   async start() {
-    this.#demo = await demoUsers();
-    for (const { uid, name } of this.#demo) learnName(uid, name);
-    const known = signedIn.all();
-    this.#users = known;
-    for (const user of known) await this.#open(user);
+    this.#users = signedIn.all();
+    const opening = Promise.all(this.#users.map((user) => this.#open(user)));
+    await this.#lent;
+    await opening;
+    for (const account of this.accounts.values()) this.#openTalk(account);
     settings.addEventListener("changed", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#theme());
     this.draw();
     if (new URLSearchParams(location.search).has("inspect")) await this.toggleInspector();
+  }
+
+  async #learnDemo() {
+    this.#demo = await demoUsers();
+    for (const { uid, name } of this.#demo) learnName(uid, name);
   }
 
   /** @param {SignIn} user */
@@ -48,7 +55,7 @@ class App {
     this.#adding = false;
     this.#users = [...this.#users.filter(({ uid }) => uid !== user.uid), user].sort((one, other) => this.#place(one) - this.#place(other));
     signedIn.keep(this.#users);
-    await this.#open(user);
+    this.#openTalk(await this.#open(user));
     this.draw();
     this.#panes.find(({ account }) => account.uid === user.uid)?.element.querySelector("textarea")?.focus();
   };
@@ -72,7 +79,8 @@ class App {
 
   /** @param {SignIn} user */
   async #open({ uid, token }) {
-    if (this.accounts.has(uid)) return;
+    const known = this.accounts.get(uid);
+    if (known) return known;
     const account = new Account({ url: location.origin, uid, token, refresh: () => this.#freshToken(uid, token), transport: transportOf(uid) });
     this.accounts.set(uid, account);
     account.client.addEventListener("changed", (event) => {
@@ -80,11 +88,12 @@ class App {
       notify(account, /** @type {CustomEvent} */ (event).detail.contacts ?? []);
     });
     await account.client.start();
-    if (this.#demo.some((user) => user.uid === uid)) this.#openTalk(account);
+    return account;
   }
 
   /** In the demo the two are talking already. @param {Account} account */
   #openTalk(account) {
+    if (!this.#demo.some(({ uid }) => uid === account.uid)) return;
     const other = this.#demo.find(({ uid }) => uid !== account.uid);
     const { client } = account;
     const open = () => {
@@ -98,6 +107,7 @@ class App {
 
   /** Demo tokens are made anew with each start of the server. @param {string} uid @param {string} token */
   async #freshToken(uid, token) {
+    await this.#lent;
     if (!this.#place({ uid, name: "", token }) && !this.#demo.length) return token;
     return (await demoUsers()).find((user) => user.uid === uid)?.token ?? token;
   }

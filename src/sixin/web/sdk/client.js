@@ -54,6 +54,10 @@ export class Client extends EventTarget {
   #history;
   /** @type {Promise<unknown>} one catching up at a time */
   #catching = Promise.resolve();
+  /** Whether the copy was read from the store. */
+  #shown = false;
+  /** Whether it is what the keeper read: then a new keeper is no news. */
+  #caught_up = false;
   /** @type {[Writes, Said | undefined][] | null} what was told while the store was read */
   #meanwhile = null;
   #hurry = () => this.hurry();
@@ -78,16 +82,20 @@ export class Client extends EventTarget {
   }
 
   async start() {
-    this.#copy.takeState(await this.#store.load());
     globalThis.addEventListener?.("online", this.#hurry);
     // A page in the background may have slept through its timers.
     globalThis.document?.addEventListener("visibilitychange", this.#seen);
-    if (this.lasting) {
-      this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
-      this.#catchUp();
-    } else {
-      await this.#lead();
+    if (!this.lasting) return void (await this.#lead());
+    this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
+    if (await this.#tabs.open()) return;
+    try {
+      this.#copy.takeState(await this.#store.load());
+      this.#shown = true;
+    } catch (error) {
+      await this.close();
+      throw error;
     }
+    this.#catchUp();
   }
 
   /** Let go of the link; the copy stays. */
@@ -364,7 +372,12 @@ export class Client extends EventTarget {
       link: { url, token: refresh ?? (() => token), device_id: this.#deviceId(), transport },
       tell: (event) => this.#told(event),
     });
-    await keeper.start();
+    await keeper.start((kept) => {
+      if (this.#shown) return;
+      // Who opens it first reads the store once: for the keeper, and for what is shown.
+      this.#copy.takeState(kept);
+      this.#shown = this.#caught_up = true;
+    });
     this.#keeper = keeper;
     return { hands: /** @type {any} */ (keeper), stop: () => keeper.stop() };
   }
@@ -399,6 +412,13 @@ export class Client extends EventTarget {
   async #caughtUp() {
     const { state, retry_in_ms } = await this.#ask("greeting");
     this.#heard({ event: "link", state, retry_in_ms });
+    if (!this.#caught_up) await this.#takeAnew();
+    this.#caught_up = false;
+    if (this.#chat) await this.#ask("chatOpened", this.#chat);
+    this.#dispatch("changed", {});
+  }
+
+  async #takeAnew() {
     this.#meanwhile = [];
     try {
       const kept = await this.#store.load();
@@ -408,8 +428,6 @@ export class Client extends EventTarget {
       for (const [writes, said] of this.#meanwhile) this.#copy.take(writes, said);
       this.#meanwhile = null;
     }
-    if (this.#chat) await this.#ask("chatOpened", this.#chat);
-    this.#dispatch("changed", {});
   }
 
   /**

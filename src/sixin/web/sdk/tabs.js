@@ -40,7 +40,14 @@ export class Tabs {
     this.#heard = heard;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }) => this.#received(data);
-    this.#queueUp();
+  }
+
+  /**
+   * Take over at once if nobody keeps the copy, else when it is this tab's turn.
+   * @returns {Promise<boolean>} whether it is done already
+   */
+  open() {
+    return new Promise((resolve) => this.#queueUp(resolve));
   }
 
   /** Locks are lent to pages of https and of localhost alone. */
@@ -95,21 +102,31 @@ export class Tabs {
     this.#waiting.clear();
   }
 
-  /** Wait for the lock, for as long as it takes. A tab that cannot take over lets the next one try, and stands behind. */
-  async #queueUp() {
+  /**
+   * Wait for the lock, for as long as it takes. A tab that cannot take over lets the next one try, and stands behind.
+   * @param {(taken: boolean) => void} tried told once how the first try went
+   */
+  async #queueUp(tried) {
     const { signal } = this.#closing;
+    /** @type {LockOptions} */
+    let how = { ifAvailable: true };
     while (!signal.aborted) {
       try {
-        await navigator.locks.request(this.#name, { signal }, () => this.#takeOver());
+        await navigator.locks.request(this.#name, how, (lock) => lock && this.#takeOver(() => tried(true)));
+        tried(false);
       } catch {
+        tried(false);
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_FIRST_MS));
       }
+      how = { signal };
     }
   }
 
-  async #takeOver() {
+  /** @param {() => void} taken */
+  async #takeOver(taken) {
     this.#leading = await this.#lead();
     if (this.#closing.signal.aborted) return this.#leading.stop(); // closed while it was taking over
+    taken();
     this.#heard({ event: "led" });
     this.tell({ event: "led" });
     for (const [id, { method, args }] of this.#waiting) this.#answer(id, method, args, (answer) => this.#settle(answer));
