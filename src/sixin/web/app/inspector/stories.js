@@ -3,6 +3,7 @@
 import { weatherOf } from "../transport.js";
 import { h } from "../views/dom.js";
 import { wake } from "./devices.js";
+import { briefly } from "./tables.js";
 import { overHttp, storedSession } from "./truth.js";
 import { told } from "./words.js";
 
@@ -46,7 +47,7 @@ const ACTS = {
     async (stage, seen) => {
       const newest = (await stored(stage)).messages.at(-1);
       await stage.ann.client.clear(stage.session_id, newest?.msg_id);
-      seen.mark = newest?.msg_id.slice(-10);
+      seen.mark = briefly(newest?.msg_id ?? "");
     },
     async (stage, seen) => {
       await say(stage, "ann", "吃饭了吗?");
