@@ -5,11 +5,12 @@ import { notify, showTotal } from "./badge.js";
 import { Account } from "./models/account.js";
 import { learnName } from "./models/names.js";
 import { Settings, drafts, signedIn } from "./models/settings.js";
+import { confirmFirst } from "./views/dialog.js";
 import { PaneView } from "./views/pane.js";
 import { transportOf } from "./transport.js";
 import { TopView } from "./views/top.js";
 import { demoDoor, signInDoor } from "./views/welcome.js";
-import { speak, spoken } from "./words/index.js";
+import { speak, spoken, words } from "./words/index.js";
 
 /** @import {SignIn} from "./views/welcome.js" */
 
@@ -60,15 +61,33 @@ class App {
     this.#panes.find(({ account }) => account.uid === user.uid)?.element.querySelector("textarea")?.focus();
   };
 
-  /** @param {string} uid */
-  async #leave(uid) {
-    const account = this.accounts.get(uid);
+  /** Nothing of him stays on this device: so he is asked first where that would lose words. @param {Account} account */
+  #signOut(account) {
+    const { length } = account.client.unsent;
+    const leave = () => {
+      this.#close(account);
+      drafts.forget(account.uid);
+      account.client.forget();
+    };
+    if (!length) return leave();
+    confirmFirst(words().sign_out_sure(length), words().sign_out, leave);
+  }
+
+  /** His token has ended, and what he has is still his: it is there again when he comes with a new one. @param {Account} account */
+  #signInAgain(account) {
+    if (!account.client.lasting && account.client.unsent.length) return this.#signOut(account);
+    account.client.close();
+    this.#adding = !this.#demo.some(({ uid }) => uid === account.uid);
+    this.#close(account);
+    /** @type {HTMLInputElement | null} */ (this.#main.querySelector(".sign-in input"))?.focus();
+  }
+
+  /** @param {Account} account */
+  #close({ uid }) {
     this.accounts.delete(uid);
     this.#users = this.#users.filter((user) => user.uid !== uid);
     signedIn.keep(this.#users);
     this.draw();
-    drafts.forget(uid);
-    await account?.client.forget();
   }
 
   /** Demo users keep their sides. @param {SignIn} user */
@@ -133,7 +152,7 @@ class App {
     for (const pane of this.#panes) pane.close();
     this.#panes = [...this.accounts.values()]
       .sort((one, other) => this.#users.findIndex(({ uid }) => uid === one.uid) - this.#users.findIndex(({ uid }) => uid === other.uid))
-      .map((account) => new PaneView(account, () => this.#leave(account.uid)));
+      .map((account) => new PaneView(account, { signOut: () => this.#signOut(account), signInAgain: () => this.#signInAgain(account) }));
     /** @type {HTMLElement[]} */
     const places = this.#panes.map(({ element }) => element);
     const doors = this.#demo.filter(({ uid }) => !this.accounts.has(uid));

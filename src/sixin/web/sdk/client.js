@@ -163,6 +163,11 @@ export class Client extends EventTarget {
     return this.#copy.pending(session_id);
   }
 
+  /** Messages that the server has not got, of all sessions: waiting or refused. They end with `forget`. */
+  get unsent() {
+    return this.#copy.unsent;
+  }
+
   /**
    * A page of history, oldest first: the newest one, or the one below a sort_key. What is held comes at once; what is
    * not is pulled. Where that cannot be done it ends early with `more`, or rejects with `unavailable` when there is

@@ -52,6 +52,7 @@ export class ChatView {
     );
     const { signal } = this.#stop;
     conversation.addEventListener("answering", () => (answering.render(), this.composer.focus()), { signal });
+    conversation.addEventListener("rewritten", () => this.composer.fill(), { signal });
     conversation.addEventListener("changed", () => answering.render(), { signal });
     for (const name of ["typing", "changed"]) account.addEventListener(name, () => this.#render(session_id), { signal });
     this.#render(session_id);
