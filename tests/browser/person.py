@@ -46,6 +46,8 @@ class Person:
     def look(self) -> None:
         """Be in this pane, so that what stands there is read."""
         self.pane.locator(".chat-head").click()
+        if self.pane.locator(".to-newest").is_visible():
+            self.pane.locator(".to-newest").click()
 
     def texts(self) -> list[str]:
         """What is said in the chat, from top to bottom."""
