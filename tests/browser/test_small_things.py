@@ -164,7 +164,7 @@ def test_what_was_refused_is_tried_again_when_somebody_says_so(desk: Desk) -> No
         }"""
     )
     failed.get_by_role("button", name="Retry").click()
-    desk.page.wait_for_function("window.sends === 1")
+    desk.page.wait_for_function("() => window.sends === 1")
     expect(failed).to_contain_text("It is too large")
     desk.ann.input.fill("and since then")
     failed.get_by_role("button", name="Edit").click()
@@ -203,7 +203,7 @@ def test_who_looks_elsewhere_is_told_with_the_exact_count(desk: Desk, context_of
     for nth in (1, 2):
         desk.ann.say(f"are you there {nth}")
         expect(page).to_have_title(f"({nth}) 私信 Sixin")
-    page.wait_for_function("told.length >= 2")
+    page.wait_for_function("() => told.length >= 2")
     assert page.evaluate("told") == [[f"安娜 Ann ({nth})", f"are you there {nth}"] for nth in (1, 2)]
     assert page.evaluate("badges.at(-1)") == 2
 

@@ -240,9 +240,51 @@ def test_a_phone_shows_one_thing_at_a_time(server: SixinServer, context_of: Open
     ann.contacts.first.click()
     expect(ann.input).to_be_visible()
     expect(ann.contacts.first).to_be_hidden()
+    # What a phone has no room for is not there: whose chat it is stands above, and what is new elsewhere in its head.
+    expect(ann.pane.locator(".pane-head")).to_be_hidden()
+    expect(page.locator(".places [aria-current=true]")).to_have_attribute("data-uid", "1001")
     keep_picture(page, "chat-narrow")
     page.get_by_role("button", name="返回列表").click()
     expect(ann.contacts.first).to_be_visible()
+    server.call("1001", "send", {"to": "1003", "seq_id": 1, "content": {"type": "text", "text": "到了吗？"}})
+    ann.contacts.filter(has_text="1003").click()
+    elsewhere = ann.pane.get_by_role("img", name="条未读")
+    unread = server.call("1001", "unread", {})["unread_total"]
+    expect(elsewhere).to_have_count(1 if unread else 0)
+    server.call("1002", "send", {"to": "1001", "seq_id": 82, "content": {"type": "text", "text": "在吗"}})
+    expect(elsewhere).to_have_text(str(unread + 1))
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_whoever_asks_for_more_contrast_gets_it(server: SixinServer, context_of: Open, look: str) -> None:
+    page = context_of(color_scheme=look, contrast="more").new_page()
+    Desk(page, server).sit_down()
+    colours = page.evaluate(
+        """() => [".contact-line", ".contact-time", ".chat-state", ".tagline", ".meta"].map(
+          (selector) => getComputedStyle(document.querySelector(selector)).color
+        )"""
+    )
+    ink, paper = ("rgb(0, 0, 0)", "rgb(255, 255, 255)")[:: 1 if look == "light" else -1]
+    assert colours[:4] == [ink] * 4
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+
+
+def test_where_a_system_paints_with_its_own_colours_everything_keeps_an_edge(
+    server: SixinServer, context_of: Open, keep_picture: Keep
+) -> None:
+    page = context_of(forced_colors="active").new_page()
+    page.goto(server.url)
+    edges = "(all) => all.map((one) => getComputedStyle(one).borderTopStyle)"
+    expect(page.locator(".door .primary").first).to_be_visible()
+    assert set(page.locator(".door .primary").evaluate_all(edges)) == {"solid"}
+    desk = Desk(page, server)
+    desk.enter()
+    desk.ann.open_first_chat()
+    expect(desk.ann.pane.locator(".bubble").first).to_be_visible()
+    assert set(page.locator(".bubble, .send-button, .search").evaluate_all(edges)) == {"solid"}
+    chosen = desk.ann.pane.locator(".contact[aria-selected=true]")
+    assert chosen.evaluate("(row) => getComputedStyle(row).outlineStyle") == "solid"
+    keep_picture(page, "forced-colours")
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

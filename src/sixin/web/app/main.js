@@ -185,7 +185,20 @@ class App {
         .map((pane) => ({ uid: pane.dataset.uid ?? "", show: () => pane.scrollIntoView({ inline: "start" }) })),
     });
     this.#header.replaceChildren(top.element);
+    this.#inSight.disconnect();
+    for (const pane of panes) this.#inSight.observe(pane);
   }
+
+  /** Which of the panes is seen, where one is seen at a time. */
+  #inSight = new IntersectionObserver(
+    (seen) => {
+      for (const { target, isIntersecting } of seen) {
+        const uid = /** @type {HTMLElement} */ (target).dataset.uid;
+        this.#header.querySelector(`.places [data-uid="${uid}"]`)?.setAttribute("aria-current", String(isIntersecting));
+      }
+    },
+    { threshold: 0.6 },
+  );
 
   #theme() {
     const dark = settings.theme === "dark" || (settings.theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);

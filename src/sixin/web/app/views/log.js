@@ -16,6 +16,8 @@ import { Walk } from "./walk.js";
 
 /** So near to the bottom one is at the bottom. */
 const NEAR_PX = 48;
+/** Between the line above the unread and the top. */
+const AIR_PX = 10;
 /** So near to the top the next page is asked for. */
 const AHEAD_PX = 900;
 /** A pause that ends a run of one sender's messages. */
@@ -125,7 +127,7 @@ export class LogView {
     const above_px = this.box.getBoundingClientRect().top - line.getBoundingClientRect().top;
     if (above_px <= 0) return;
     this.#sticky = false;
-    this.box.scrollTop -= above_px;
+    this.box.scrollTop -= above_px + AIR_PX;
     this.#showDown();
   }
 

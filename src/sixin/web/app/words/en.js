@@ -77,6 +77,7 @@ export default {
   state_read: "Read",
   state_failed: "Not sent",
   unread: (/** @type {number} */ n) => `${n} unread`,
+  unread_elsewhere: (/** @type {number} */ n) => `${n} unread in other conversations`,
   today: "Today",
   yesterday: "Yesterday",
   offline: "Offline. What you write is kept and sent when the connection is back.",

@@ -77,6 +77,7 @@ export default {
   state_read: "已读",
   state_failed: "发送失败",
   unread: (/** @type {number} */ n) => `${n} 条未读`,
+  unread_elsewhere: (/** @type {number} */ n) => `其他会话有 ${n} 条未读`,
   today: "今天",
   yesterday: "昨天",
   offline: "网络已断开。消息会保存下来，恢复后自动发送。",
