@@ -66,3 +66,22 @@ def test_a_watermark_looks_no_greater_than_what_stands_above_it(desk: Desk) -> N
     real = [int(cell.get_attribute("title") or "") for cell in (newest, read)]
     assert real[0] > real[1]
     assert shown[0] > shown[1]
+
+
+def test_a_story_can_be_left_and_says_when_it_cannot_go_on(desk: Desk) -> None:
+    desk.page.get_by_role("button", name="Inspector").click()
+    expect(desk.page.locator(".inspector td.id").first).to_be_visible()
+    desk.page.get_by_role("button", name="Recall", exact=True).click()
+    following = desk.page.locator(".story").get_by_role("button", name="Next")
+    following.press("Enter")
+    expect(desk.page.locator(".story-step")).to_have_text("2 of 4")
+    expect(following).to_be_focused()  # a hand on the keyboard goes on where it is
+    asleep = desk.page.locator(".device", has_text="Bob").locator(".link-state")
+    expect(asleep).to_have_text("asleep")
+    desk.server.stop()
+    following.press("Enter")
+    expect(desk.page.locator(".story")).to_contain_text("cannot go on")
+    desk.server.start()
+    desk.page.get_by_role("button", name="Leave the story").click()
+    expect(desk.page.locator(".story")).to_have_count(0)
+    expect(asleep).to_have_text("online", timeout=40_000)

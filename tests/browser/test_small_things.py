@@ -124,6 +124,13 @@ def test_an_emoji_goes_where_the_cursor_was(desk: Desk) -> None:
     panel.get_by_role("button", name="😄").press("Enter")
     expect(desk.ann.input).to_have_value("a😄b")
     expect(desk.ann.input).to_be_focused()
+    emoji = desk.ann.pane.get_by_role("button", name="Emoji")
+    emoji.press("Enter")
+    expect(panel).to_be_visible()
+    desk.page.keyboard.press("Tab")
+    expect(panel).to_have_count(0)  # it does not stay open behind whoever goes on
+    expect(emoji).to_be_focused()
+    desk.ann.input.focus()
     desk.ann.input.press("Enter")
     expect(desk.bob.bubble("a😄b").last).to_be_visible()
 
