@@ -2,13 +2,12 @@
 
 import { compareIds } from "../ids.js";
 
-/** @import {Message, State, Store, Writes} from "../types.js" */
+/** @import {Message, State, Writes} from "../types.js" */
 
 const LEVEL = 1;
 const COPY = ["meta", "contacts", "held", "messages", "hidden"];
 const EVERYTHING = [...COPY, "entries"];
 
-/** @implements {Store} */
 export class IndexedDbStore {
   /** @type {Promise<IDBDatabase>} */
   #database;
