@@ -73,6 +73,20 @@ def test_both_stores_hold_the_same_after_the_same_writes(server: SixinServer, co
         assert page.evaluate(WRITE_AT_RANDOM, seed) == "the same", f"seed {seed}"
 
 
+def test_where_a_browser_refuses_to_keep_anything_one_talks_all_the_same(server: SixinServer, context_of: Open) -> None:
+    page = context_of().new_page()
+    page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError'); };")
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(server.url)
+    page.locator(".door[data-uid='1001'] button").click()
+    ann = Person(page, "1001")
+    ann.open_first_chat()
+    ann.say("said and not kept")
+    expect(ann.bubble("said and not kept").last.get_by_role("img", name="Sent")).to_be_visible()
+    assert complaints == []
+
+
 COUNT_READS = """
   window.reads = [];
   const { getAll } = IDBObjectStore.prototype;

@@ -78,7 +78,12 @@ export class Client extends EventTarget {
     // Without locks two tabs would write one store, each by what it alone knows: then each keeps a copy of its own.
     this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined" && Tabs.possible;
     this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
-    this.#history = new History(this.#store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
+    this.#history = this.#historyOf(this.#store);
+  }
+
+  /** @param {Store} store */
+  #historyOf(store) {
+    return new History(store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
   }
 
   async start() {
@@ -91,11 +96,20 @@ export class Client extends EventTarget {
     try {
       this.#copy.takeState(await this.#store.load());
       this.#shown = true;
-    } catch (error) {
-      await this.close();
-      throw error;
+    } catch {
+      return this.#doWithout();
     }
     this.#catchUp();
+  }
+
+  /** The browser lends no store after all, as where somebody forbade it: one can talk, and nothing outlives the page. */
+  async #doWithout() {
+    await this.#tabs?.close();
+    this.#tabs = null;
+    this.lasting = false;
+    this.#store = new MemoryStore();
+    this.#history = this.#historyOf(this.#store);
+    await this.#lead();
   }
 
   /** Let go of the link; the copy stays. */

@@ -15,6 +15,7 @@ export class IndexedDbStore {
   /** @param {string} name of the database: one for each server and user */
   constructor(name) {
     this.#database = opened(name);
+    this.#database.catch(() => {}); // whoever uses it is told
   }
 
   /** @returns {Promise<State>} */
@@ -102,7 +103,7 @@ export class IndexedDbStore {
  * @param {string} name
  * @returns {Promise<IDBDatabase>}
  */
-function opened(name) {
+async function opened(name) {
   const request = indexedDB.open(name, LEVEL);
   request.onupgradeneeded = () => {
     const database = request.result;
