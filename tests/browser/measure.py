@@ -37,7 +37,7 @@ def _loads(browser: Browser, server: SixinServer) -> None:
 
 def _opened(page: Page, total: int) -> None:
     page.wait_for_function("(title) => document.title === title", arg=f"({total}) 私信 Sixin", polling=10)
-    page.wait_for_function("document.querySelectorAll('.contact').length > 5", polling=10)
+    page.wait_for_function("() => document.querySelectorAll('.contact').length > 5", polling=10)
 
 
 def _times_to_open(browser: Browser, server: SixinServer, total: int) -> None:

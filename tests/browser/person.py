@@ -35,15 +35,19 @@ class Person:
         """The bubble with exactly these words."""
         return self.pane.locator(".message", has=self.page.locator(".words", has_text=text))
 
-    def choose(self, text: str, choice: str) -> None:
-        """Something from a message's menu."""
+    def choose(self, text: str, choice: str, *, sure: bool = False) -> None:
+        """Something from a message's menu, and yes where it is asked whether one is sure."""
         self.bubble(text).last.hover()
         self.bubble(text).last.locator(".message-more").click()
         self.page.get_by_role("menuitem", name=choice, exact=True).click()
+        if sure:
+            self.page.get_by_role("dialog").get_by_role("button", name=choice, exact=True).click()
 
     def look(self) -> None:
         """Be in this pane, so that what stands there is read."""
         self.pane.locator(".chat-head").click()
+        if self.pane.locator(".to-newest").is_visible():
+            self.pane.locator(".to-newest").click()
 
     def texts(self) -> list[str]:
         """What is said in the chat, from top to bottom."""

@@ -1,6 +1,8 @@
 """Links break, pages close, servers restart: nothing is lost, nothing is there twice, and nobody is lied to."""
 
 import re
+import subprocess
+import sys
 
 from playwright.sync_api import expect
 
@@ -129,3 +131,53 @@ def test_signing_out_in_one_tab_leaves_the_copy_to_the_other(desk: Desk) -> None
           return count === 0;
         }"""
     )
+
+
+def test_over_plain_http_from_another_machine_one_talks_too(server: SixinServer, context_of: Open) -> None:
+    # There a browser lends neither locks nor a clipboard, nor names that nobody else has.
+    page = context_of().new_page()
+    desk = Desk(page, server)
+    page.goto(server.url.replace("127.0.0.1", "chat.test"))
+    assert page.evaluate("isSecureContext") is False
+    desk.enter()
+    for person in (desk.ann, desk.bob):
+        person.open_first_chat()
+    desk.ann.say("across the room")
+    expect(desk.bob.bubble("across the room")).to_be_visible()
+    desk.ann.choose("across the room", "Copy")
+    desk.ann.input.press("Control+v")
+    expect(desk.ann.input).to_have_value("across the room")
+    assert [one for one in desk.complaints if "Opener-Policy" not in one] == []
+
+
+def test_a_token_that_ends_takes_nothing_away_of_what_was_written(server: SixinServer, context_of: Open) -> None:
+    def token(*options: str) -> str:
+        command = [sys.executable, "-m", "sixin.cli.main", "token", "2007", "--data", str(server.folder), *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+    def sign_in(with_token: str) -> None:
+        page.get_by_label("Token").fill(with_token)
+        page.locator(".sign-in").get_by_role("button", name="Sign in").click()
+
+    page = context_of().new_page()
+    page.goto(server.url)
+    page.locator(".door[data-uid='1001'] button").click()
+    page.get_by_role("button", name="Another account").click()
+    sign_in(token("--ttl", "3s"))
+    carl = Person(page, "2007")
+    carl.pane.get_by_role("button", name="New conversation").click()
+    page.get_by_label("User id").fill("1001")
+    page.get_by_role("button", name="Start").click()
+    expect(carl.banner).to_contain_text("no longer valid")
+    carl.say("still mine to say")
+    expect(carl.bubble("still mine to say").get_by_role("img", name="Waiting to be sent")).to_be_visible()
+
+    carl.pane.get_by_role("button", name="Sign out").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("One message is not sent yet")
+    dialog.get_by_role("button", name="Cancel").click()
+
+    carl.banner.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_label("Token")).to_be_focused()
+    sign_in(token())
+    expect(Person(page, "1001").contacts.first).to_contain_text("still mine to say")

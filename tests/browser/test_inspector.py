@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open
-from tests.browser.person import Person
+from tests.browser.person import Desk, Person
 from tests.client.serving import Serving, Terminal
 from tests.services.sixin import SixinServer
 
@@ -50,3 +50,38 @@ def test_who_comes_in_while_the_inspector_is_open_is_watched_too(server: SixinSe
     expect(
         page.locator(".frame-why", has_text="a person did it").or_(page.locator(".frame-why", has_text="outbox")).first
     ).to_be_visible()
+
+
+def test_a_watermark_looks_no_greater_than_what_stands_above_it(desk: Desk) -> None:
+    desk.ann.look()  # what has been said is read
+    expect(desk.ann.badge).to_be_hidden()
+    desk.page.wait_for_timeout(1_100)  # the counter in an id begins anew with each second
+    desk.ann.say("and one more")
+    expect(desk.bob.bubble("and one more").last).to_be_visible()
+    desk.page.get_by_role("button", name="Inspector").click()
+    row = desk.page.locator(".inspector tr", has=desk.page.locator("th", has_text="Ann"))
+    newest, read = (row.locator("td").nth(nth) for nth in (3, 4))
+    expect(newest).to_have_text(re.compile("^…[0-9]{9,}$"))
+    shown = [cell.inner_text() for cell in (newest, read)]
+    real = [int(cell.get_attribute("title") or "") for cell in (newest, read)]
+    assert real[0] > real[1]
+    assert shown[0] > shown[1]
+
+
+def test_a_story_can_be_left_and_says_when_it_cannot_go_on(desk: Desk) -> None:
+    desk.page.get_by_role("button", name="Inspector").click()
+    expect(desk.page.locator(".inspector td.id").first).to_be_visible()
+    desk.page.get_by_role("button", name="Recall", exact=True).click()
+    following = desk.page.locator(".story").get_by_role("button", name="Next")
+    following.press("Enter")
+    expect(desk.page.locator(".story-step")).to_have_text("2 of 4")
+    expect(following).to_be_focused()  # a hand on the keyboard goes on where it is
+    asleep = desk.page.locator(".device", has_text="Bob").locator(".link-state")
+    expect(asleep).to_have_text("asleep")
+    desk.server.stop()
+    following.press("Enter")
+    expect(desk.page.locator(".story")).to_contain_text("cannot go on")
+    desk.server.start()
+    desk.page.get_by_role("button", name="Leave the story").click()
+    expect(desk.page.locator(".story")).to_have_count(0)
+    expect(asleep).to_have_text("online", timeout=40_000)

@@ -45,7 +45,7 @@ def test_a_reply_shows_what_it_answers_until_that_is_taken_back(desk: Desk) -> N
     desk.ann.choose("seven or eight?", "Recall")
     expect(_quote(desk.ann, "the usual place")).to_have_text("You recalled a message")
     expect(_quote(desk.bob, "the usual place")).to_have_text("安娜 Ann recalled a message")
-    desk.bob.choose("the usual place", "Delete for everyone")
+    desk.bob.choose("the usual place", "Delete for everyone", sure=True)
     expect(desk.ann.bubble("the usual place")).to_have_count(0)
 
 

@@ -13,6 +13,11 @@ from tests.services.sixin import SixinServer
 LINK = "https://example.com/docs?q=私信"
 
 
+def _token(desk: Desk, uid: str) -> str:
+    command = [sys.executable, "-m", "sixin.cli.main", "token", uid, "--data", str(desk.server.folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+
+
 def _choose(desk: Desk, person: Person, choice: str, *, sure: bool = False) -> None:
     person.pane.get_by_role("button", name="More").click()
     desk.page.get_by_role("menuitem", name=choice, exact=True).click()
@@ -119,6 +124,13 @@ def test_an_emoji_goes_where_the_cursor_was(desk: Desk) -> None:
     panel.get_by_role("button", name="😄").press("Enter")
     expect(desk.ann.input).to_have_value("a😄b")
     expect(desk.ann.input).to_be_focused()
+    emoji = desk.ann.pane.get_by_role("button", name="Emoji")
+    emoji.press("Enter")
+    expect(panel).to_be_visible()
+    desk.page.keyboard.press("Tab")
+    expect(panel).to_have_count(0)  # it does not stay open behind whoever goes on
+    expect(emoji).to_be_focused()
+    desk.ann.input.focus()
     desk.ann.input.press("Enter")
     expect(desk.bob.bubble("a😄b").last).to_be_visible()
 
@@ -159,8 +171,14 @@ def test_what_was_refused_is_tried_again_when_somebody_says_so(desk: Desk) -> No
         }"""
     )
     failed.get_by_role("button", name="Retry").click()
-    desk.page.wait_for_function("window.sends === 1")
+    desk.page.wait_for_function("() => window.sends === 1")
     expect(failed).to_contain_text("It is too large")
+    desk.ann.input.fill("and since then")
+    failed.get_by_role("button", name="Edit").click()
+    expect(failed).to_have_count(0)
+    expect(desk.ann.input).to_have_value("x" * 17_000 + "\nand since then")
+    expect(desk.ann.input).to_be_focused()
+    desk.ann.input.press("Enter")
     failed.get_by_role("button", name="Discard").click()
     expect(failed).to_have_count(0)
 
@@ -192,20 +210,22 @@ def test_who_looks_elsewhere_is_told_with_the_exact_count(desk: Desk, context_of
     for nth in (1, 2):
         desk.ann.say(f"are you there {nth}")
         expect(page).to_have_title(f"({nth}) 私信 Sixin")
-    page.wait_for_function("told.length >= 2")
+    page.wait_for_function("() => told.length >= 2")
     assert page.evaluate("told") == [[f"安娜 Ann ({nth})", f"are you there {nth}"] for nth in (1, 2)]
     assert page.evaluate("badges.at(-1)") == 2
 
 
 def test_a_third_account_signs_in_with_a_token_beside_the_others(desk: Desk) -> None:
-    command = [sys.executable, "-m", "sixin.cli.main", "token", "2001", "--data", str(desk.server.folder)]
-    token = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.strip()
+    token = _token(desk, "2001")
     for doors in (1, 0, 1):  # it goes again, if it was not meant
         desk.page.get_by_role("button", name="Another account").click()
         expect(desk.page.locator(".sign-in")).to_have_count(doors)
     expect(desk.page.get_by_label("Token")).to_be_focused()
     desk.page.get_by_label("Token").fill(token)
     expect(desk.page.get_by_label("User id")).to_have_value("2001")
+    desk.page.get_by_label("Token").fill(_token(desk, "2002"))
+    expect(desk.page.get_by_label("User id")).to_have_value("2002")  # not the first one's with the second one's token
+    desk.page.get_by_label("Token").fill(token)
     desk.page.locator(".sign-in").get_by_role("button", name="Sign in").click()
     carl = Person(desk.page, "2001")
     expect(desk.page.locator(".pane[data-uid]")).to_have_count(3)
@@ -215,6 +235,20 @@ def test_a_third_account_signs_in_with_a_token_beside_the_others(desk: Desk) -> 
     carl.say("hello from the third")
     expect(desk.ann.contacts.first).to_contain_text("hello from the third")
     expect(desk.ann.contacts.first).to_contain_text("2001")
+
+
+def test_a_browser_that_shows_no_notifications_goes_on(desk: Desk, context_of: Open) -> None:
+    page = context_of().new_page()
+    seen = Desk(page, desk.server)
+    # As on a phone: allowed, and yet not to be had from a page.
+    page.add_init_script(SEEN_BY_THE_SYSTEM.replace("told.push(", "throw new TypeError("))
+    page.goto(desk.server.url)
+    page.locator(".door[data-uid='1002'] button").click()
+    seen.bob.open_first_chat()
+    page.evaluate("Object.defineProperty(document, 'visibilityState', { value: 'hidden' })")
+    desk.ann.say("no bell rings")
+    expect(seen.bob.bubble("no bell rings").last).to_be_visible()
+    assert seen.complaints == []
 
 
 def test_two_fingers_may_zoom(server: SixinServer, context_of: Open) -> None:

@@ -1,6 +1,9 @@
 """The browser's two stores: whatever is written, IndexedDB holds what the reference holds."""
 
+from playwright.sync_api import expect
+
 from tests.browser.conftest import Open
+from tests.browser.person import Person
 from tests.services.sixin import SixinServer
 
 WRITE_AT_RANDOM = """async (seed) => {
@@ -68,3 +71,50 @@ def test_both_stores_hold_the_same_after_the_same_writes(server: SixinServer, co
     page.goto(server.url)
     for seed in range(5):
         assert page.evaluate(WRITE_AT_RANDOM, seed) == "the same", f"seed {seed}"
+
+
+def test_where_a_browser_refuses_to_keep_anything_one_talks_all_the_same(server: SixinServer, context_of: Open) -> None:
+    page = context_of().new_page()
+    page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('', 'SecurityError'); };")
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(server.url)
+    page.locator(".door[data-uid='1001'] button").click()
+    ann = Person(page, "1001")
+    ann.open_first_chat()
+    ann.say("said and not kept")
+    expect(ann.bubble("said and not kept").last.get_by_role("img", name="Sent")).to_be_visible()
+    assert complaints == []
+
+
+COUNT_READS = """
+  window.reads = [];
+  const { getAll } = IDBObjectStore.prototype;
+  IDBObjectStore.prototype.getAll = function (...args) {
+    reads.push(this.name);
+    return getAll.apply(this, args);
+  };
+"""
+
+
+def test_whoever_opens_the_page_first_reads_the_list_once_and_a_second_tab_sees_it_too(
+    server: SixinServer, context_of: Open
+) -> None:
+    context = context_of()
+    context.add_init_script(COUNT_READS)
+    page = context.new_page()
+    page.goto(server.url)
+    page.locator(".door[data-uid='1001'] button").click()
+    ann = Person(page, "1001")
+    for _ in ("the first time", "after a reload"):
+        ann.open_first_chat()
+        expect(ann.banner).to_be_hidden()
+        ann.say("what is told after that is not missed")
+        expect(ann.bubble("what is told").last.get_by_role("img", name="Sent")).to_be_visible()
+        # Reading ten thousand conversations holds the page's thread, each time.
+        assert page.evaluate("reads").count("contacts") == 1
+        page.reload()
+    second = context.new_page()
+    second.goto(server.url)
+    second.locator(".door[data-uid='1001'] button").click()
+    expect(Person(second, "1001").contacts.first).to_contain_text("what is told after that is not missed")

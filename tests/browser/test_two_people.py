@@ -47,6 +47,9 @@ def test_deleting_for_everyone_empties_both(desk: Desk) -> None:
     desk.ann.say("never said")
     expect(desk.bob.bubble("never said")).to_be_visible()
     desk.ann.choose("never said", "Delete for everyone")
+    desk.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(desk.bob.bubble("never said")).to_be_visible()
+    desk.ann.choose("never said", "Delete for everyone", sure=True)
     for person in (desk.ann, desk.bob):
         expect(person.pane.locator(".notice", has_text="A message was deleted")).to_be_visible()
         expect(person.bubble("never said")).to_have_count(0)

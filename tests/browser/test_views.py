@@ -1,6 +1,7 @@
 """The page itself: strangers' text, policy, languages, sizes, keyboard, history, the inspector."""
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -94,6 +95,89 @@ def test_whoever_goes_to_the_very_top_stays_with_the_message_he_found_there(desk
     assert moved_px < 2
 
 
+def _say_lines(desk: Desk, count: int, *, read_up_to: int = 0) -> None:
+    """Bob says these to Ann; her other device has read some of them."""
+    said = []
+    for nth in range(count):
+        body = {
+            "to": "1001",
+            "seq_id": time.time_ns() // 1_000_000 * 100 + nth,
+            "content": {"type": "text", "text": f"said {nth}."},
+        }
+        said.append(desk.server.call("1002", "send", body)["message"])
+    desk.server.call("1001", "read", {"to": "1002", "msg_id": said[read_up_to]["msg_id"]})
+
+
+def test_a_chat_opens_where_the_unread_begin(desk: Desk) -> None:
+    _say_lines(desk, 40, read_up_to=9)
+    expect(desk.ann.badge).to_have_text("30")
+    desk.page.reload()
+    desk.ann.open_first_chat()
+    line = desk.ann.pane.locator(".unread-line")
+    expect(line).to_be_in_viewport()
+    expect(desk.ann.bubble("said 10.").last).to_be_in_viewport()
+    expect(desk.ann.bubble("said 39.").last).not_to_be_in_viewport()
+    desk.ann.pane.locator(".chat-head").click()
+    desk.ann.log.hover()
+    desk.page.mouse.wheel(0, 60)
+    expect(desk.ann.badge).to_have_text("30")  # what he has not seen he has not read
+    newest = desk.ann.pane.get_by_role("button", name="To the newest, 30 unread")
+    expect(newest).to_have_text("30")
+    newest.click()
+    expect(desk.ann.bubble("said 39.").last).to_be_in_viewport()
+    expect(desk.ann.badge).to_be_hidden()
+
+
+def test_a_log_is_one_stop_for_the_keyboard_and_arrows_walk_in_it(desk: Desk) -> None:
+    _say_lines(desk, 20, read_up_to=19)
+    desk.ann.say("see https://example.com/plan")
+    expect(desk.ann.bubble("see https").last.get_by_role("img", name="Sent")).to_be_visible()
+    desk.ann.pane.locator(".chat-head").get_by_role("button", name="More").focus()
+    for _ in ("the log", "what is attached"):
+        desk.page.keyboard.press("Tab")
+    expect(desk.ann.pane.get_by_role("button", name="Send a picture")).to_be_focused()
+
+    desk.page.keyboard.press("Shift+Tab")
+    expect(desk.ann.log).to_be_focused()
+    desk.page.keyboard.press("ArrowUp")
+    expect(desk.ann.bubble("see https").last).to_be_focused()
+    desk.page.keyboard.press("Tab")
+    expect(desk.ann.bubble("see https").last.get_by_role("link")).to_be_focused()
+    desk.page.keyboard.press("ArrowUp")
+    expect(desk.ann.bubble("said 19.").last).to_be_focused()
+    desk.page.keyboard.press("Enter")
+    expect(desk.page.get_by_role("menuitem", name="Reply")).to_be_focused()
+    desk.page.keyboard.press("Escape")
+    desk.page.keyboard.press("ArrowDown")
+    expect(desk.ann.bubble("see https").last).to_be_focused()
+    # The line that has the focus is drawn anew: it is read.
+    contact = desk.server.call("1002", "contact", {"to": "1001"})["contact"]
+    desk.server.call("1002", "read", {"to": "1001", "msg_id": contact["last_msg_id"]})
+    expect(desk.ann.bubble("see https").last.get_by_role("img", name="Read")).to_be_visible()
+    expect(desk.ann.bubble("see https").last).to_be_focused()
+
+
+def test_what_comes_in_is_said_to_those_who_listen_and_what_was_there_is_not(desk: Desk) -> None:
+    _say_lines(desk, 60, read_up_to=59)
+    desk.page.reload()
+    desk.ann.open_first_chat()
+    expect(desk.ann.bubble("said 59.").last).to_be_visible()
+    spoken = desk.ann.pane.locator(".log-frame").get_by_role("status")
+    expect(desk.ann.log).to_have_attribute("aria-live", "off")
+    desk.ann.input.focus()
+    desk.ann.log.evaluate("(log) => { log.scrollTop = 0; }")
+    expect(desk.ann.bubble("said 0.").last).to_be_visible()
+    expect(spoken).to_be_empty()
+    desk.server.call(
+        "1002", "send", {"to": "1001", "seq_id": 81, "content": {"type": "text", "text": "are you there?"}}
+    )
+    expect(spoken).to_have_text("波波 Bob: are you there?")
+    desk.ann.say("I am")
+    expect(desk.bob.bubble("I am").last).to_be_visible()
+    expect(spoken).to_have_text("波波 Bob: are you there?")
+    expect(desk.bob.pane.locator(".log-frame").get_by_role("status")).to_be_empty()  # nobody is in that one
+
+
 def test_everything_can_be_done_without_a_mouse(desk: Desk) -> None:
     box = desk.ann.pane.get_by_role("listbox")
     desk.ann.input.press("Escape")
@@ -156,9 +240,51 @@ def test_a_phone_shows_one_thing_at_a_time(server: SixinServer, context_of: Open
     ann.contacts.first.click()
     expect(ann.input).to_be_visible()
     expect(ann.contacts.first).to_be_hidden()
+    # What a phone has no room for is not there: whose chat it is stands above, and what is new elsewhere in its head.
+    expect(ann.pane.locator(".pane-head")).to_be_hidden()
+    expect(page.locator(".places [aria-current=true]")).to_have_attribute("data-uid", "1001")
     keep_picture(page, "chat-narrow")
     page.get_by_role("button", name="返回列表").click()
     expect(ann.contacts.first).to_be_visible()
+    server.call("1001", "send", {"to": "1003", "seq_id": 1, "content": {"type": "text", "text": "到了吗？"}})
+    ann.contacts.filter(has_text="1003").click()
+    elsewhere = ann.pane.get_by_role("img", name="条未读")
+    unread = server.call("1001", "unread", {})["unread_total"]
+    expect(elsewhere).to_have_count(1 if unread else 0)
+    server.call("1002", "send", {"to": "1001", "seq_id": 82, "content": {"type": "text", "text": "在吗"}})
+    expect(elsewhere).to_have_text(str(unread + 1))
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_whoever_asks_for_more_contrast_gets_it(server: SixinServer, context_of: Open, look: str) -> None:
+    page = context_of(color_scheme=look, contrast="more").new_page()
+    Desk(page, server).sit_down()
+    colours = page.evaluate(
+        """() => [".contact-line", ".contact-time", ".chat-state", ".tagline", ".meta"].map(
+          (selector) => getComputedStyle(document.querySelector(selector)).color
+        )"""
+    )
+    ink, paper = ("rgb(0, 0, 0)", "rgb(255, 255, 255)")[:: 1 if look == "light" else -1]
+    assert colours[:4] == [ink] * 4
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == paper
+
+
+def test_where_a_system_paints_with_its_own_colours_everything_keeps_an_edge(
+    server: SixinServer, context_of: Open, keep_picture: Keep
+) -> None:
+    page = context_of(forced_colors="active").new_page()
+    page.goto(server.url)
+    edges = "(all) => all.map((one) => getComputedStyle(one).borderTopStyle)"
+    expect(page.locator(".door .primary").first).to_be_visible()
+    assert set(page.locator(".door .primary").evaluate_all(edges)) == {"solid"}
+    desk = Desk(page, server)
+    desk.enter()
+    desk.ann.open_first_chat()
+    expect(desk.ann.pane.locator(".bubble").first).to_be_visible()
+    assert set(page.locator(".bubble, .send-button, .search").evaluate_all(edges)) == {"solid"}
+    chosen = desk.ann.pane.locator(".contact[aria-selected=true]")
+    assert chosen.evaluate("(row) => getComputedStyle(row).outlineStyle") == "solid"
+    keep_picture(page, "forced-colours")
 
 
 @pytest.mark.parametrize("look", ["light", "dark"])

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { duration, pieces, size } from "../../src/sixin/web/app/format.js";
+import { duration, isEmoji, pieces, size, timeOfDay } from "../../src/sixin/web/app/format.js";
 import { compareIds, isUid, msgIdParts, pairSessionId, peerOf } from "../../src/sixin/web/sdk/ids.js";
 
 const links = (text) => pieces(text).flatMap(({ href }) => (href ? [href] : []));
@@ -11,6 +11,22 @@ const links = (text) => pieces(text).flatMap(({ href }) => (href ? [href] : []))
 test("links are found in Chinese and in English sentences, without what ends them", () => {
   assert.deepEqual(links("看这里https://例子.cn/a，好。"), ["https://例子.cn/a"]);
   assert.deepEqual(links("(see https://example.com/a?b=1&c=2)."), ["https://example.com/a?b=1&c=2"]);
+});
+
+test("a bracket that was opened in a link belongs to it, and what ends the sentence does not", () => {
+  assert.deepEqual(links("https://en.wikipedia.org/wiki/Rust_(fungus)"), ["https://en.wikipedia.org/wiki/Rust_(fungus)"]);
+  assert.deepEqual(links("(as in https://a.b/Rust_(fungus))."), ["https://a.b/Rust_(fungus)"]);
+  assert.deepEqual(links("[https://a.b/c?d[]=1]!"), ["https://a.b/c?d[]=1"]);
+  for (const end of [")", "!", ".)"]) assert.deepEqual(links(`https://a.b/${end.repeat(8_000)}`), ["https://a.b/"]);
+});
+
+test("a few signs alone are drawn large, whatever they are made of", () => {
+  for (const signs of ["🎉", "❤️", "👍🏽", "🇨🇳", "1️⃣", "👨‍👩‍👧‍👦👍🏽🇨🇳", "🎉 🎉"]) assert.ok(isEmoji(signs), signs);
+  for (const text of ["", "1", "#", "12", "ok 🎉", "🎉".repeat(9), "你好"]) assert.ok(!isEmoji(text), text);
+});
+
+test("a day begins at 00:00", () => {
+  assert.equal(timeOfDay(new Date(2026, 1, 1, 0, 5).getTime()), "00:05");
 });
 
 test("a program is not a link", () => {

@@ -28,10 +28,14 @@ export function notify(account, contacts) {
   for (const { session_id, peer, muted, unread, last_message } of contacts) {
     if (muted || !unread || !last_message || last_message.sender === account.uid) continue;
     const options = { body: preview(last_message, account.uid, nameOf(peer)), tag: `${account.uid}/${session_id}` };
-    const notification = new Notification(`${nameOf(peer)} (${unread})`, options);
-    notification.onclick = () => {
-      window.focus();
-      account.select(session_id);
-    };
+    try {
+      const notification = new Notification(`${nameOf(peer)} (${unread})`, options);
+      notification.onclick = () => {
+        window.focus();
+        account.select(session_id);
+      };
+    } catch {
+      return; // a phone's browser shows them for service workers alone
+    }
   }
 }

@@ -19,7 +19,7 @@ function formatted(at_ms, options) {
 }
 
 /** @param {number} at_ms */
-export const timeOfDay = (at_ms) => formatted(at_ms, { hour: "2-digit", minute: "2-digit", hour12: false });
+export const timeOfDay = (at_ms) => formatted(at_ms, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 /** @param {number} at_ms */
 export const fullTime = (at_ms) => formatted(at_ms, { dateStyle: "medium", timeStyle: "medium" });
@@ -89,7 +89,7 @@ export function pieces(text) {
   const found = [];
   let end = 0;
   for (const match of text.matchAll(LINK)) {
-    const href = match[0].replace(/[.,;:!?)\]}]+$/u, "");
+    const href = withoutEnd(match[0]);
     if (match.index > end) found.push({ text: text.slice(end, match.index) });
     if (URL.canParse(href)) found.push({ text: href, href });
     else found.push({ text: href });
@@ -98,3 +98,25 @@ export function pieces(text) {
   if (end < text.length) found.push({ text: text.slice(end) });
   return found;
 }
+
+const BRACKETS = ["()", "[]", "{}"];
+
+/**
+ * What ends a sentence ends it after the link; a bracket that was opened inside belongs to it.
+ * @param {string} link
+ */
+function withoutEnd(link) {
+  const excess = Object.fromEntries(BRACKETS.map(([opening, closing]) => [closing, link.split(closing).length - link.split(opening).length]));
+  for (let end = link.length; ; end--) {
+    const last = link[end - 1];
+    if (excess[last] > 0) excess[last] -= 1;
+    else if (!/[.,;:!?]/.test(last)) return link.slice(0, end);
+  }
+}
+
+/** One sign each: a flag is two letters, a key a digit and its frame, a family several people joined. */
+const SIGN = String.raw`(?:\p{RI}{2}|[0-9#*]\uFE0F?\u20E3|\p{ExtPict}[\uFE0F\p{EMod}]?(?:\u200D\p{ExtPict}[\uFE0F\p{EMod}]?)*)`;
+const SIGNS_ALONE = new RegExp(`^(?:${SIGN}\\s?){1,8}$`, "u");
+
+/** Whether a text is a few signs and nothing else. @param {string} text */
+export const isEmoji = (text) => SIGNS_ALONE.test(text);

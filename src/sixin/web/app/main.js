@@ -5,11 +5,12 @@ import { notify, showTotal } from "./badge.js";
 import { Account } from "./models/account.js";
 import { learnName } from "./models/names.js";
 import { Settings, drafts, signedIn } from "./models/settings.js";
+import { confirmFirst } from "./views/dialog.js";
 import { PaneView } from "./views/pane.js";
 import { transportOf } from "./transport.js";
 import { TopView } from "./views/top.js";
 import { demoDoor, signInDoor } from "./views/welcome.js";
-import { speak, spoken } from "./words/index.js";
+import { speak, spoken, words } from "./words/index.js";
 
 /** @import {SignIn} from "./views/welcome.js" */
 
@@ -24,6 +25,8 @@ class App {
   #users = [];
   /** @type {SignIn[]} */
   #demo = [];
+  /** Asked for while the stores are being read. */
+  #lent = this.#learnDemo();
   #adding = false;
   /** @type {import("./inspector/inspector.js").Inspector | null} */
   #inspector = null;
@@ -31,15 +34,20 @@ class App {
   #header = /** @type {HTMLElement} */ (document.querySelector("header"));
 
   async start() {
-    this.#demo = await demoUsers();
-    for (const { uid, name } of this.#demo) learnName(uid, name);
-    const known = signedIn.all();
-    this.#users = known;
-    for (const user of known) await this.#open(user);
+    this.#users = signedIn.all();
+    const opening = Promise.all(this.#users.map((user) => this.#open(user)));
+    await this.#lent;
+    await opening;
+    for (const account of this.accounts.values()) this.#openTalk(account);
     settings.addEventListener("changed", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#theme());
     this.draw();
     if (new URLSearchParams(location.search).has("inspect")) await this.toggleInspector();
+  }
+
+  async #learnDemo() {
+    this.#demo = await demoUsers();
+    for (const { uid, name } of this.#demo) learnName(uid, name);
   }
 
   /** @param {SignIn} user */
@@ -48,20 +56,38 @@ class App {
     this.#adding = false;
     this.#users = [...this.#users.filter(({ uid }) => uid !== user.uid), user].sort((one, other) => this.#place(one) - this.#place(other));
     signedIn.keep(this.#users);
-    await this.#open(user);
+    this.#openTalk(await this.#open(user));
     this.draw();
     this.#panes.find(({ account }) => account.uid === user.uid)?.element.querySelector("textarea")?.focus();
   };
 
-  /** @param {string} uid */
-  async #leave(uid) {
-    const account = this.accounts.get(uid);
+  /** Nothing of him stays on this device: so he is asked first where that would lose words. @param {Account} account */
+  #signOut(account) {
+    const { length } = account.client.unsent;
+    const leave = () => {
+      this.#close(account);
+      drafts.forget(account.uid);
+      account.client.forget();
+    };
+    if (!length) return leave();
+    confirmFirst(words().sign_out_sure(length), words().sign_out, leave);
+  }
+
+  /** His token has ended, and what he has is still his: it is there again when he comes with a new one. @param {Account} account */
+  #signInAgain(account) {
+    if (!account.client.lasting && account.client.unsent.length) return this.#signOut(account);
+    account.client.close();
+    this.#adding = !this.#demo.some(({ uid }) => uid === account.uid);
+    this.#close(account);
+    /** @type {HTMLInputElement | null} */ (this.#main.querySelector(".sign-in input"))?.focus();
+  }
+
+  /** @param {Account} account */
+  #close({ uid }) {
     this.accounts.delete(uid);
     this.#users = this.#users.filter((user) => user.uid !== uid);
     signedIn.keep(this.#users);
     this.draw();
-    drafts.forget(uid);
-    await account?.client.forget();
   }
 
   /** Demo users keep their sides. @param {SignIn} user */
@@ -72,7 +98,8 @@ class App {
 
   /** @param {SignIn} user */
   async #open({ uid, token }) {
-    if (this.accounts.has(uid)) return;
+    const known = this.accounts.get(uid);
+    if (known) return known;
     const account = new Account({ url: location.origin, uid, token, refresh: () => this.#freshToken(uid, token), transport: transportOf(uid) });
     this.accounts.set(uid, account);
     account.client.addEventListener("changed", (event) => {
@@ -80,11 +107,12 @@ class App {
       notify(account, /** @type {CustomEvent} */ (event).detail.contacts ?? []);
     });
     await account.client.start();
-    if (this.#demo.some((user) => user.uid === uid)) this.#openTalk(account);
+    return account;
   }
 
   /** In the demo the two are talking already. @param {Account} account */
   #openTalk(account) {
+    if (!this.#demo.some(({ uid }) => uid === account.uid)) return;
     const other = this.#demo.find(({ uid }) => uid !== account.uid);
     const { client } = account;
     const open = () => {
@@ -98,6 +126,7 @@ class App {
 
   /** Demo tokens are made anew with each start of the server. @param {string} uid @param {string} token */
   async #freshToken(uid, token) {
+    await this.#lent;
     if (!this.#place({ uid, name: "", token }) && !this.#demo.length) return token;
     return (await demoUsers()).find((user) => user.uid === uid)?.token ?? token;
   }
@@ -123,7 +152,7 @@ class App {
     for (const pane of this.#panes) pane.close();
     this.#panes = [...this.accounts.values()]
       .sort((one, other) => this.#users.findIndex(({ uid }) => uid === one.uid) - this.#users.findIndex(({ uid }) => uid === other.uid))
-      .map((account) => new PaneView(account, () => this.#leave(account.uid)));
+      .map((account) => new PaneView(account, { signOut: () => this.#signOut(account), signInAgain: () => this.#signInAgain(account) }));
     /** @type {HTMLElement[]} */
     const places = this.#panes.map(({ element }) => element);
     const doors = this.#demo.filter(({ uid }) => !this.accounts.has(uid));
@@ -156,7 +185,20 @@ class App {
         .map((pane) => ({ uid: pane.dataset.uid ?? "", show: () => pane.scrollIntoView({ inline: "start" }) })),
     });
     this.#header.replaceChildren(top.element);
+    this.#inSight.disconnect();
+    for (const pane of panes) this.#inSight.observe(pane);
   }
+
+  /** Which of the panes is seen, where one is seen at a time. */
+  #inSight = new IntersectionObserver(
+    (seen) => {
+      for (const { target, isIntersecting } of seen) {
+        const uid = /** @type {HTMLElement} */ (target).dataset.uid;
+        this.#header.querySelector(`.places [data-uid="${uid}"]`)?.setAttribute("aria-current", String(isIntersecting));
+      }
+    },
+    { threshold: 0.6 },
+  );
 
   #theme() {
     const dark = settings.theme === "dark" || (settings.theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);

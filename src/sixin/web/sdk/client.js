@@ -6,7 +6,7 @@
 
 import { Copy } from "./copy.js";
 import { History } from "./history.js";
-import { pairSessionId } from "./ids.js";
+import { pairSessionId, randomId } from "./ids.js";
 import { Keeper } from "./keeper.js";
 import { PAGE_MESSAGES_DEFAULT } from "./limits.js";
 import { hasWebSocket } from "./link.js";
@@ -25,7 +25,7 @@ import { Tabs } from "./tabs.js";
  * @property {string} token or what gets one (`refresh`)
  * @property {() => string | Promise<string>} [refresh] a fresh token, asked for at every connect
  * @property {string} [uid] whose; read from the token otherwise
- * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one
+ * @property {"indexeddb" | "memory"} [store] `indexeddb` where there is one that tabs can share
  * @property {string} [device] a name that tells two copies in one browser apart
  * @property {LinkOptions["transport"]} [transport] makes the WebSocket; needed where there is no global one
  */
@@ -54,6 +54,10 @@ export class Client extends EventTarget {
   #history;
   /** @type {Promise<unknown>} one catching up at a time */
   #catching = Promise.resolve();
+  /** Whether the copy was read from the store. */
+  #shown = false;
+  /** Whether it is what the keeper read: then a new keeper is no news. */
+  #caught_up = false;
   /** @type {[Writes, Said | undefined][] | null} what was told while the store was read */
   #meanwhile = null;
   #hurry = () => this.hurry();
@@ -71,22 +75,41 @@ export class Client extends EventTarget {
     this.link = "connecting";
     this.retry_at_ms = 0;
     this.name = `sixin/${new URL(options.url).host}/${this.me}${options.device ? `/${options.device}` : ""}`;
-    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined";
+    // Without locks two tabs would write one store, each by what it alone knows: then each keeps a copy of its own.
+    this.lasting = options.store !== "memory" && typeof indexedDB !== "undefined" && Tabs.possible;
     this.#store = this.lasting ? new IndexedDbStore(this.name) : new MemoryStore();
-    this.#history = new History(this.#store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
+    this.#history = this.#historyOf(this.#store);
+  }
+
+  /** @param {Store} store */
+  #historyOf(store) {
+    return new History(store, (session_id) => this.held(session_id), (method, ...args) => this.#ask(method, ...args));
   }
 
   async start() {
-    this.#copy.takeState(await this.#store.load());
     globalThis.addEventListener?.("online", this.#hurry);
     // A page in the background may have slept through its timers.
     globalThis.document?.addEventListener("visibilitychange", this.#seen);
-    if (this.lasting && Tabs.possible) {
-      this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
-      this.#catchUp();
-    } else {
-      await this.#lead();
+    if (!this.lasting) return void (await this.#lead());
+    this.#tabs = new Tabs(this.name, () => this.#lead(), (event) => this.#heard(event));
+    if (await this.#tabs.open()) return;
+    try {
+      this.#copy.takeState(await this.#store.load());
+      this.#shown = true;
+    } catch {
+      return this.#doWithout();
     }
+    this.#catchUp();
+  }
+
+  /** The browser lends no store after all, as where somebody forbade it: one can talk, and nothing outlives the page. */
+  async #doWithout() {
+    await this.#tabs?.close();
+    this.#tabs = null;
+    this.lasting = false;
+    this.#store = new MemoryStore();
+    this.#history = this.#historyOf(this.#store);
+    await this.#lead();
   }
 
   /** Let go of the link; the copy stays. */
@@ -152,6 +175,11 @@ export class Client extends EventTarget {
    */
   pending(session_id) {
     return this.#copy.pending(session_id);
+  }
+
+  /** Messages that the server has not got, of all sessions: waiting or refused. They end with `forget`. */
+  get unsent() {
+    return this.#copy.unsent;
   }
 
   /**
@@ -363,7 +391,12 @@ export class Client extends EventTarget {
       link: { url, token: refresh ?? (() => token), device_id: this.#deviceId(), transport },
       tell: (event) => this.#told(event),
     });
-    await keeper.start();
+    await keeper.start((kept) => {
+      if (this.#shown) return;
+      // Who opens it first reads the store once: for the keeper, and for what is shown.
+      this.#copy.takeState(kept);
+      this.#shown = this.#caught_up = true;
+    });
     this.#keeper = keeper;
     return { hands: /** @type {any} */ (keeper), stop: () => keeper.stop() };
   }
@@ -398,6 +431,13 @@ export class Client extends EventTarget {
   async #caughtUp() {
     const { state, retry_in_ms } = await this.#ask("greeting");
     this.#heard({ event: "link", state, retry_in_ms });
+    if (!this.#caught_up) await this.#takeAnew();
+    this.#caught_up = false;
+    if (this.#chat) await this.#ask("chatOpened", this.#chat);
+    this.#dispatch("changed", {});
+  }
+
+  async #takeAnew() {
     this.#meanwhile = [];
     try {
       const kept = await this.#store.load();
@@ -407,8 +447,6 @@ export class Client extends EventTarget {
       for (const [writes, said] of this.#meanwhile) this.#copy.take(writes, said);
       this.#meanwhile = null;
     }
-    if (this.#chat) await this.#ask("chatOpened", this.#chat);
-    this.#dispatch("changed", {});
   }
 
   /**
@@ -423,9 +461,9 @@ export class Client extends EventTarget {
 
   /** One name for each copy, so that the server can tell a user's devices apart. */
   #deviceId() {
-    if (!this.lasting || typeof localStorage === "undefined") return crypto.randomUUID();
+    if (!this.lasting || typeof localStorage === "undefined") return randomId();
     const key = `${this.name}/device_id`;
-    const device_id = localStorage.getItem(key) ?? crypto.randomUUID();
+    const device_id = localStorage.getItem(key) ?? randomId();
     localStorage.setItem(key, device_id);
     return device_id;
   }

@@ -48,6 +48,11 @@ export class Copy {
     return sends.sort((one, other) => one.seq_id - other.seq_id);
   }
 
+  /** Messages that the server does not know of, of all sessions. */
+  get unsent() {
+    return [...this.#entries.values()].filter(({ kind, said }) => kind === "send" && !said);
+  }
+
   /** @param {Entry} entry */
   drop(entry) {
     this.#remove(keyOf(entry));

@@ -56,3 +56,6 @@ export function msgIdParts(msg_id) {
     at_ms: (EPOCH_S + seconds) * 1000,
   };
 }
+
+/** A name that nobody else has. Not `crypto.randomUUID`, which a browser lends to https and localhost alone. */
+export const randomId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(16).padStart(8, "0")).join("");

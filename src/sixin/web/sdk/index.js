@@ -1,4 +1,14 @@
-/** Sixin for JavaScript: what an application imports. */
+/**
+ * Sixin for JavaScript: what an application imports.
+ *
+ * @typedef {import("./client.js").ClientOptions} ClientOptions
+ * @typedef {import("./link.js").LinkState} LinkState
+ * @typedef {import("./types.js").Contact} Contact
+ * @typedef {import("./types.js").Content} Content
+ * @typedef {import("./types.js").Entry} Entry
+ * @typedef {import("./types.js").Message} Message
+ * @typedef {import("./types.js").Writes} Writes
+ */
 
 export { Client, connect, uidOf } from "./client.js";
 export { SixinError } from "./errors.js";

@@ -13,7 +13,7 @@ import { Scribe } from "./scribe.js";
 import { Sender } from "./sender.js";
 import { Sync } from "./sync.js";
 
-/** @import {Entry, Kind, Store, Writes} from "./types.js" */
+/** @import {Entry, Kind, State, Store, Writes} from "./types.js" */
 /** @import {Said} from "./scribe.js" */
 /** @import {SixinError} from "./errors.js" */
 /** @import {LinkOptions, LinkState} from "./link.js" */
@@ -76,9 +76,13 @@ export class Keeper {
     });
   }
 
-  /** Take up what the store kept, and connect. */
-  async start() {
+  /**
+   * Take up what the store kept, and connect.
+   * @param {(kept: State) => void} [found] told what that is, before anything of it changes
+   */
+  async start(found) {
     const state = await this.#options.store.load();
+    found?.(state);
     this.#heads = new Heads(state);
     this.#sync = new Sync(this.#heads);
     this.#sender = this.#senderOf(state.entries);

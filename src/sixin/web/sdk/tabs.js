@@ -5,6 +5,7 @@
  */
 
 import { SixinError } from "./errors.js";
+import { randomId } from "./ids.js";
 import { RECONNECT_FIRST_MS } from "./limits.js";
 import { ANSWER_TIMEOUT_MS } from "./link.js";
 
@@ -39,9 +40,17 @@ export class Tabs {
     this.#heard = heard;
     this.#channel = new BroadcastChannel(name);
     this.#channel.onmessage = ({ data }) => this.#received(data);
-    this.#queueUp();
   }
 
+  /**
+   * Take over at once if nobody keeps the copy, else when it is this tab's turn.
+   * @returns {Promise<boolean>} whether it is done already
+   */
+  open() {
+    return new Promise((resolve) => this.#queueUp(resolve));
+  }
+
+  /** Locks are lent to pages of https and of localhost alone. */
   static get possible() {
     return typeof BroadcastChannel === "function" && !!globalThis.navigator?.locks;
   }
@@ -72,7 +81,7 @@ export class Tabs {
    */
   ask(method, ...args) {
     if (this.#leading) return Promise.resolve(this.#leading.hands[method](...args));
-    const id = crypto.randomUUID();
+    const id = randomId();
     return new Promise((resolve, reject) => {
       const late = new SixinError("unavailable", "No tab answered.");
       const timer = setTimeout(() => this.#waiting.delete(id) && reject(late), ANSWER_TIMEOUT_MS);
@@ -93,21 +102,31 @@ export class Tabs {
     this.#waiting.clear();
   }
 
-  /** Wait for the lock, for as long as it takes. A tab that cannot take over lets the next one try, and stands behind. */
-  async #queueUp() {
+  /**
+   * Wait for the lock, for as long as it takes. A tab that cannot take over lets the next one try, and stands behind.
+   * @param {(taken: boolean) => void} tried told once how the first try went
+   */
+  async #queueUp(tried) {
     const { signal } = this.#closing;
+    /** @type {LockOptions} */
+    let how = { ifAvailable: true };
     while (!signal.aborted) {
       try {
-        await navigator.locks.request(this.#name, { signal }, () => this.#takeOver());
+        await navigator.locks.request(this.#name, how, (lock) => lock && this.#takeOver(() => tried(true)));
+        tried(false);
       } catch {
+        tried(false);
         await new Promise((resolve) => setTimeout(resolve, RECONNECT_FIRST_MS));
       }
+      how = { signal };
     }
   }
 
-  async #takeOver() {
+  /** @param {() => void} taken */
+  async #takeOver(taken) {
     this.#leading = await this.#lead();
     if (this.#closing.signal.aborted) return this.#leading.stop(); // closed while it was taking over
+    taken();
     this.#heard({ event: "led" });
     this.tell({ event: "led" });
     for (const [id, { method, args }] of this.#waiting) this.#answer(id, method, args, (answer) => this.#settle(answer));

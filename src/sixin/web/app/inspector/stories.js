@@ -1,8 +1,9 @@
 /** Stories: the seed's two figures, played on the real thing. Each step does something, then says what it was. */
 
 import { weatherOf } from "../transport.js";
-import { h } from "../views/dom.js";
+import { h, iconButton } from "../views/dom.js";
 import { wake } from "./devices.js";
+import { briefly } from "./tables.js";
 import { overHttp, storedSession } from "./truth.js";
 import { told } from "./words.js";
 
@@ -46,7 +47,7 @@ const ACTS = {
     async (stage, seen) => {
       const newest = (await stored(stage)).messages.at(-1);
       await stage.ann.client.clear(stage.session_id, newest?.msg_id);
-      seen.mark = newest?.msg_id.slice(-10);
+      seen.mark = briefly(newest?.msg_id ?? "");
     },
     async (stage, seen) => {
       await say(stage, "ann", "吃饭了吗?");
@@ -73,6 +74,7 @@ export class Story {
   #stage;
   #name;
   #nth = 0;
+  #left = false;
   /** @type {Seen} */
   #seen = {};
   element = h("div", { class: "story", role: "status" });
@@ -93,20 +95,33 @@ export class Story {
     const acts = ACTS[this.#name];
     const act = acts[this.#nth];
     if (!act) return this.finished();
-    this.element.replaceChildren(h("p", { class: "is-busy" }, "…"));
-    await act(this.#stage, this.#seen);
+    this.#show(h("p", { class: "is-busy" }, "…"));
+    try {
+      await act(this.#stage, this.#seen);
+    } catch {
+      return this.#show(h("p", {}, told().story_failed));
+    }
+    if (this.#left) return this.leave();
     const line = told()[this.#name][this.#nth];
     this.#nth += 1;
     const last = this.#nth === acts.length;
-    this.element.replaceChildren(
+    this.#show(
       h("span", { class: "story-step" }, told().step(this.#nth, acts.length)),
       h("p", {}, typeof line === "string" ? line : line(this.#seen)),
       h("button", { type: "button", class: "primary", onclick: () => this.next() }, last ? told().done : told().next),
     );
   }
 
+  /** Whoever goes through it by keyboard stays in it. @param {...HTMLElement} children */
+  #show(...children) {
+    const focused = this.element.contains(document.activeElement);
+    this.element.replaceChildren(...children, iconButton("close", told().story_leave, () => this.finished()));
+    if (focused) this.element.querySelector("button")?.focus();
+  }
+
   /** Nobody stays asleep because a story was left. */
   leave() {
+    this.#left = true;
     for (const account of [this.#stage.ann, this.#stage.bob]) if (weatherOf(account.uid).asleep) wake(account);
   }
 }

@@ -68,30 +68,30 @@ export class Tables {
 
   /** @param {Contact[]} contacts */
   contacts(contacts) {
+    const brief = shortening(contacts);
     const rows = contacts.map((contact) =>
       h(
         "tr",
         {},
         h("th", { scope: "row" }, nameOf(contact.owner)),
-        this.#cell(`${contact.owner}/unread`, String(contact.unread), formula(contact)),
-        ...FIELDS.map((name) => this.#cell(`${contact.owner}/${name}`, tail(name, contact[name]), String(contact[name]))),
+        this.#cell(`${contact.owner}/unread`, String(contact.unread), String(contact.unread)),
+        ...FIELDS.map((name) => this.#cell(`${contact.owner}/${name}`, String(contact[name]), brief(name, contact[name]))),
         h("td", {}, ["pinned", "muted"].filter((flag) => contact[/** @type {"pinned"} */ (flag)]).join(" ") || contact.status),
       ),
     );
     const formulas = contacts.map((contact) =>
-      h("li", {}, `unread(${nameOf(contact.owner)}) = |${formula(contact)}| = ${contact.unread}`),
+      h("li", {}, `unread(${nameOf(contact.owner)}) = |${formula(contact, brief)}| = ${contact.unread}`),
     );
     return [table(["owner", "unread", ...FIELDS, "status"], rows), h("ul", { class: "formulas" }, ...formulas)];
   }
 
   /**
    * @param {string} key
-   * @param {string} text
-   * @param {string} title
+   * @param {string} value
+   * @param {string} shown
    */
-  #cell(key, text, title) {
-    const hot = this.#changed(key, text);
-    return h("td", { class: hot ? "is-hot" : "", title }, text);
+  #cell(key, value, shown) {
+    return h("td", { class: this.#changed(key, value) ? "is-hot" : "", title: value }, shown);
   }
 
   /**
@@ -126,21 +126,41 @@ function heldMark({ uid, kept }, { msg_id, version_id }) {
   return h("span", { class: `holder is-${state}`, title: name, role: "img", "aria-label": name }, short(uid));
 }
 
-/** What `unread` counts. @param {Contact} contact */
-function formula({ last_read_msg_id, last_del_msg_id }) {
+/**
+ * What `unread` counts.
+ * @param {Contact} contact
+ * @param {(name: string, value: string) => string} brief
+ */
+function formula({ last_read_msg_id, last_del_msg_id }, brief) {
   const above = compareIds(last_read_msg_id, last_del_msg_id) > 0 ? last_read_msg_id : last_del_msg_id;
-  return told().unread_formula(tail("msg_id", above));
+  return told().unread_formula(brief("msg_id", above));
 }
 
+/** The digits of an id's slot: the same in all ids of a session. */
+const SLOT_DIGITS = 4;
+
+/** So many are left at least: the counter, and the end of the seconds. */
+const BRIEF_DIGITS_MIN = 9;
+
 /**
- * An id by its end: the beginning is the time and hardly differs.
- * @param {string} name
- * @param {unknown} value
+ * Ids without the slot, and without what all of them begin with: what is greater looks greater.
+ * @param {Contact[]} contacts
+ * @returns {(name: string, value: unknown) => string}
  */
-function tail(name, value) {
-  const text = String(value);
-  return name.endsWith("msg_id") && text.length > 10 ? text.slice(-10) : text;
+function shortening(contacts) {
+  const ids = contacts.flatMap((contact) => FIELDS.filter(isId).map((name) => String(contact[name]))).filter((id) => id !== "0");
+  const [one = "", ...others] = ids;
+  const alike = others.every(({ length }) => length === one.length);
+  const cut_max = alike ? one.length - SLOT_DIGITS - BRIEF_DIGITS_MIN : 0;
+  let cut = 0;
+  while (cut < cut_max && others.every((other) => other[cut] === one[cut])) cut += 1;
+  return (name, value) => (cut && isId(name) && value !== "0" ? `…${String(value).slice(cut, -SLOT_DIGITS)}` : String(value));
 }
+
+/** How a story names a message: as the table does at its shortest. @param {string} msg_id */
+export const briefly = (msg_id) => msg_id.slice(-SLOT_DIGITS - BRIEF_DIGITS_MIN, -SLOT_DIGITS);
+
+const isId = (/** @type {string} */ name) => name.endsWith("msg_id");
 
 /**
  * @param {unknown} value

@@ -20,7 +20,7 @@ export async function storedSession(session_id, token) {
 }
 
 /**
- * An operation through the other door: another device of the same user.
+ * An operation through the other door: another device of the same user. Rejects where it was refused.
  * @param {string} op
  * @param {Record<string, unknown>} body
  * @param {string} token
@@ -28,5 +28,6 @@ export async function storedSession(session_id, token) {
 export async function overHttp(op, body, token) {
   const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
   const response = await fetch(`/v1/${op}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw new Error(`${op} was refused: ${response.status}`);
   return response.json();
 }

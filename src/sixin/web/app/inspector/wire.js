@@ -1,6 +1,7 @@
 /** Wire: each frame that went by, newest first, with why it was asked for. */
 
 import { h } from "../views/dom.js";
+import { briefly } from "./tables.js";
 import { told } from "./words.js";
 
 /** @typedef {{uid: string, at_ms: number, direction: "in" | "out" | "lose" | "double", text: string, why?: string}} Line */
@@ -56,12 +57,16 @@ function summary(text) {
   return error ? `#${id} refused ${brief(error)}` : `#${id} ok ${brief(ok)}`;
 }
 
-/** @param {any} value @returns {string} */
-function brief(value) {
+/**
+ * @param {any} value
+ * @param {string} [name] of the field
+ * @returns {string}
+ */
+function brief(value, name = "") {
   if (Array.isArray(value)) return `[${value.length}]`;
-  if (value === null || typeof value !== "object") return typeof value === "string" && /^\d{13,}$/.test(value) ? `…${value.slice(-10)}` : String(value);
+  if (value === null || typeof value !== "object") return name.endsWith("msg_id") && value !== "0" ? `…${briefly(value)}` : String(value);
   if (value.type === "text") return `「${[...String(value.text)].slice(0, 18).join("")}」`;
   if (value.msg_id && value.ordinal) return `{v${value.version_id} k${value.sort_key} ${value.status} ${value.content ? brief(value.content) : "∅"}}`;
   if (value.owner && value.peer) return `{v${value.version_id} k${value.sort_key} unread ${value.unread}}`;
-  return `{${Object.entries(value).filter(([name]) => name !== "session_id").map(([name, inner]) => `${name}: ${brief(inner)}`).join(", ")}}`;
+  return `{${Object.entries(value).filter(([name]) => name !== "session_id").map(([name, inner]) => `${name}: ${brief(inner, name)}`).join(", ")}}`;
 }

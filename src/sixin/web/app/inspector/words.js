@@ -41,6 +41,8 @@ const en = {
   story_clear: "Clear and page",
   next: "Next",
   done: "Done",
+  story_leave: "Leave the story",
+  story_failed: "The story cannot go on: the server did not answer, or refused.",
   step: (/** @type {number} */ n, /** @type {number} */ all) => `${n} of ${all}`,
   why: {
     person: "a person did it",
@@ -115,6 +117,8 @@ const zh = {
   story_clear: "清空与翻页",
   next: "下一步",
   done: "完成",
+  story_leave: "离开故事",
+  story_failed: "故事无法继续：服务器没有应答，或者拒绝了请求。",
   step: (n, all) => `${n} / ${all}`,
   why: {
     person: "用户操作",

@@ -8,7 +8,7 @@ import { Originals } from "./originals.js";
 import { drafts } from "./settings.js";
 
 /** @import {Client} from "../../sdk/client.js" */
-/** @import {Message, Writes} from "../../sdk/types.js" */
+/** @import {Content, Message, Writes} from "../../sdk/types.js" */
 
 /** Messages kept on the screen; beyond it the far end is let go and read again when somebody comes back. */
 export const WINDOW_MAX = 300;
@@ -90,6 +90,14 @@ export class Conversation extends EventTarget {
     this.answering = msg_id;
     drafts.answer(this.#client.me, this.session_id, msg_id);
     this.dispatchEvent(new Event("answering"));
+  }
+
+  /** Words that were not taken are written anew, before what has been written since. @param {Content} content */
+  rewrite({ text, reply_to }) {
+    const since = drafts.of(this.#client.me, this.session_id);
+    drafts.keep(this.#client.me, this.session_id, [text, since].filter(Boolean).join("\n"));
+    this.dispatchEvent(new Event("rewritten"));
+    this.answer(reply_to ?? this.answering);
   }
 
   /** Answer the message before or after the one that is being answered; past the newest, none. @param {-1 | 1} step */

@@ -14,13 +14,13 @@ export class BannerView {
 
   /**
    * @param {Account} account
-   * @param {() => void} signOut
+   * @param {() => void} signInAgain
    */
-  constructor(account, signOut) {
+  constructor(account, signInAgain) {
     this.#account = account;
     this.text = h("span", {});
     this.again = h("button", { type: "button", onclick: () => account.client.hurry() }, words().try_now);
-    this.leave = h("button", { type: "button", onclick: signOut }, words().sign_in);
+    this.leave = h("button", { type: "button", onclick: signInAgain }, words().sign_in);
     this.element = h("div", { class: "banner", role: "status", hidden: true }, this.text, this.again, this.leave);
     account.addEventListener("link", () => this.#changed(), { signal: this.#stop.signal });
     this.#changed();

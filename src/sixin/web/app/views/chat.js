@@ -31,6 +31,7 @@ export class ChatView {
       "aria-haspopup": "menu",
     });
     this.more = more;
+    this.elsewhere = h("span", { class: "badge elsewhere", role: "img", hidden: true });
     this.#log = new LogView(account, conversation);
     this.#log.box.setAttribute("aria-label", nameOf(peer));
     const answering = new AnsweringView(account, conversation);
@@ -42,6 +43,7 @@ export class ChatView {
         "header",
         { class: "chat-head" },
         iconButton("back", words().back, () => account.deselect(), { class: "icon-button back-button" }),
+        this.elsewhere,
         avatar(peer),
         h("span", { class: "chat-who" }, h("h2", {}, nameOf(peer)), this.state),
         more,
@@ -52,6 +54,7 @@ export class ChatView {
     );
     const { signal } = this.#stop;
     conversation.addEventListener("answering", () => (answering.render(), this.composer.focus()), { signal });
+    conversation.addEventListener("rewritten", () => this.composer.fill(), { signal });
     conversation.addEventListener("changed", () => answering.render(), { signal });
     for (const name of ["typing", "changed"]) account.addEventListener(name, () => this.#render(session_id), { signal });
     this.#render(session_id);
@@ -68,6 +71,12 @@ export class ChatView {
     const peer = this.#account.peer(session_id);
     this.state.textContent = typing ? words().typing : nameOf(peer) === peer ? "" : peer;
     this.state.classList.toggle("is-typing", typing);
-    this.more.hidden = !this.#account.contact;
+    const { contact, client } = this.#account;
+    this.more.hidden = !contact;
+    // Where the list is behind the chat, what is new there is told here.
+    const elsewhere = client.unread_total - (contact && !contact.muted ? contact.unread : 0);
+    this.elsewhere.hidden = elsewhere === 0;
+    this.elsewhere.textContent = elsewhere > 99 ? "99+" : String(elsewhere);
+    this.elsewhere.setAttribute("aria-label", words().unread_elsewhere(elsewhere));
   }
 }

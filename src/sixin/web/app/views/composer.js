@@ -41,7 +41,6 @@ export class ComposerView {
       oninput: () => this.#onInput(),
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#onKey(event),
     });
-    this.input.value = drafts.of(account.uid, this.#session_id);
     const emoji = iconButton("smile", words().emoji, () => openEmoji(emoji, (sign) => this.#insert(sign)));
     this.element = h(
       "form",
@@ -50,7 +49,13 @@ export class ComposerView {
       h("div", { class: "composer-field" }, this.input, emoji),
       iconButton("send", words().send, () => this.#send(), { class: "icon-button send-button", type: "submit" }),
     );
-    requestAnimationFrame(() => this.#grow());
+    requestAnimationFrame(() => this.fill());
+  }
+
+  /** With the draft that is kept. */
+  fill() {
+    this.input.value = drafts.of(this.#account.uid, this.#session_id);
+    this.#grow();
   }
 
   focus() {

@@ -1,7 +1,7 @@
 /** Content: what a message says, drawn by its type. Everything in it was written by somebody: it enters as text. */
 
 import { nameOf } from "../models/names.js";
-import { contentLine, duration, pieces, size } from "../format.js";
+import { contentLine, duration, isEmoji, pieces, size } from "../format.js";
 import { words } from "../words/index.js";
 import { avatar } from "./avatar.js";
 import { h, icon } from "./dom.js";
@@ -19,8 +19,7 @@ export function drawContent(content) {
 
 /** @param {{text: string}} content */
 function text({ text: said }) {
-  const alone = /^(\p{Extended_Pictographic}|\p{Emoji_Component}){1,8}$/u.test(said) && !/^[0-9#*]+$/.test(said);
-  return h("p", { class: alone ? "words is-emoji" : "words" }, ...pieces(said).map(({ text: part, href }) => (href ? link(href, part) : part)));
+  return h("p", { class: isEmoji(said) ? "words is-emoji" : "words" }, ...pieces(said).map(({ text: part, href }) => (href ? link(href, part) : part)));
 }
 
 /**

@@ -38,6 +38,21 @@ export function arrange(parent, wanted) {
 }
 
 /**
+ * Into the clipboard; also where a browser lends none, on a page of plain http.
+ * @param {string} text
+ */
+export async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const before = document.activeElement;
+  const field = h("textarea", { class: "unseen", readonly: true }, text);
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+  if (before instanceof HTMLElement) before.focus();
+}
+
+/**
  * A button with a picture and a name that is read out and shown as a hint.
  * @param {string} icon_name
  * @param {string} name

@@ -31,7 +31,7 @@ export function openEmoji(anchor, choose) {
     const now = buttons.indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
     const steps = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: COLUMNS, ArrowUp: -COLUMNS };
     const step = steps[/** @type {"ArrowUp"} */ (event.key)];
-    if (event.key === "Escape") {
+    if (event.key === "Escape" || event.key === "Tab") {
       close();
       anchor.focus();
     } else if (step) {

@@ -3,10 +3,12 @@
 import { compareIds } from "../../sdk/index.js";
 import { day, dayKey } from "../format.js";
 import { words } from "../words/index.js";
+import { Arrivals } from "./arrivals.js";
 import { arrange, h, iconButton } from "./dom.js";
 import { drawMessage, drawPending, isReadBy } from "./message.js";
 import { drawQuote } from "./quote.js";
 import { toast } from "./toast.js";
+import { Walk } from "./walk.js";
 
 /** @import {Account} from "../models/account.js" */
 /** @import {Conversation} from "../models/conversation.js" */
@@ -14,6 +16,8 @@ import { toast } from "./toast.js";
 
 /** So near to the bottom one is at the bottom. */
 const NEAR_PX = 48;
+/** Between the line above the unread and the top. */
+const AIR_PX = 10;
 /** So near to the top the next page is asked for. */
 const AHEAD_PX = 900;
 /** A pause that ends a run of one sender's messages. */
@@ -34,6 +38,8 @@ export class LogView {
   #drawn = false;
   /** The newest message that was told to be read. */
   #read = "";
+  #walk;
+  #arrivals;
   #stop = new AbortController();
   /** @type {HTMLElement | null} what has the focus again when the rows are in place */
   #refocus = null;
@@ -51,6 +57,7 @@ export class LogView {
       {
         class: "log",
         role: "log",
+        "aria-live": "off", // arrivals.js speaks
         tabindex: "0",
         "aria-label": words().pick,
         onscroll: () => this.#onScroll(),
@@ -58,8 +65,12 @@ export class LogView {
       },
       this.rows,
     );
+    this.#walk = new Walk(this.box, this.rows);
+    this.#arrivals = new Arrivals(account);
+    this.below = h("span", { class: "badge", hidden: true });
     this.down = iconButton("down", words().to_newest, () => this.toNewest(), { class: "icon-button to-newest", hidden: true });
-    this.element = h("div", { class: "log-frame" }, this.box, this.down);
+    this.down.append(this.below);
+    this.element = h("div", { class: "log-frame" }, this.box, this.down, this.#arrivals.element);
     const { signal } = this.#stop;
     conversation.addEventListener("changed", () => this.#soon(), { signal });
     account.addEventListener("changed", () => this.#soon(), { signal });
@@ -88,8 +99,11 @@ export class LogView {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       this.#render();
+      const { state, atNewest, messages } = this.#conversation;
+      if (state === "ready" && !this.#drawn) this.#beginAtUnread();
+      this.#drawn = state === "ready";
+      if (this.#drawn && atNewest) this.#arrivals.follow(messages);
       this.#markRead();
-      this.#drawn = this.#conversation.state === "ready";
     });
   }
 
@@ -103,6 +117,18 @@ export class LogView {
     this.#size = this.#measured();
     this.#showDown();
     this.#page();
+  }
+
+  /** Who comes in begins with what he has not read, where that is more than fits above the field. */
+  #beginAtUnread() {
+    const line = this.#rows.get("unread")?.row;
+    // As the first of what is held it may not be where the unread begin.
+    if (!line || (this.#conversation.more && this.#isUnread(this.#conversation.messages[0]))) return;
+    const above_px = this.box.getBoundingClientRect().top - line.getBoundingClientRect().top;
+    if (above_px <= 0) return;
+    this.#sticky = false;
+    this.box.scrollTop -= above_px + AIR_PX;
+    this.#showDown();
   }
 
   /** The first message in sight: whatever changes, it stays where it is. The lines between them move up with a page. */
@@ -133,7 +159,7 @@ export class LogView {
     const keep = (/** @type {string} */ key, /** @type {string} */ shown, /** @type {() => HTMLElement} */ draw, pending = "") => {
       const had = this.#rows.get(key);
       if (had?.shown === shown) return rows.set(key, had);
-      const row = draw();
+      const row = this.#walk.enter(draw());
       const before = had ?? this.#rows.get(pending);
       if (before) this.#takeOver(before.row, row);
       return rows.set(key, { row, shown });
@@ -177,7 +203,9 @@ export class LogView {
    */
   #takeOver(old, row) {
     row.classList.toggle("is-tapped", old.classList.contains("is-tapped"));
-    if (document.activeElement?.matches(".message-more") && old.contains(document.activeElement)) this.#refocus = row.querySelector(".message-more");
+    this.#walk.replaced(old, row);
+    const on = document.activeElement;
+    if (on && old.contains(on)) this.#refocus = on.matches(".message-more") ? row.querySelector(".message-more") : row;
   }
 
   /** What a message answers, and how that stands. @param {Content | null} content */
@@ -255,6 +283,12 @@ export class LogView {
   }
 
   #showDown() {
+    const unread = this.#account.contact?.unread ?? 0;
+    this.below.hidden = unread === 0;
+    this.below.textContent = unread > 99 ? "99+" : String(unread);
+    const name = unread ? `${words().to_newest}, ${words().unread(unread)}` : words().to_newest;
+    this.down.setAttribute("aria-label", name);
+    this.down.title = name;
     this.down.hidden = this.#sticky || (this.#conversation.atNewest && this.box.scrollHeight <= this.box.clientHeight + NEAR_PX);
   }
 

@@ -6,7 +6,8 @@ import { nameOf } from "../models/names.js";
 import { whyNot, words } from "../words/index.js";
 import { attempt } from "./contact_actions.js";
 import { drawContent } from "./content.js";
-import { h, icon, iconButton } from "./dom.js";
+import { confirmFirst } from "./dialog.js";
+import { copyText, h, icon, iconButton } from "./dom.js";
 import { openMenu } from "./menu.js";
 import { quoted } from "./quote.js";
 import { onSwipe } from "./swipe.js";
@@ -85,12 +86,23 @@ export function drawPending(account, entry, { first, quote }) {
       { class: "failure", title: reason },
       h("span", {}, `${words().state_failed}: ${whyNot(refused)}`),
       h("button", { type: "button", onclick: () => attempt(client.retry(entry)) }, words().retry),
+      body.content.type === "text" && h("button", { type: "button", onclick: () => takeBack(account, entry) }, words().rewrite),
       h("button", { type: "button", onclick: () => attempt(client.discard(entry)) }, words().discard),
     );
   const row = h("div", { class: `message is-mine is-pending ${refused ? "is-failed" : ""} ${first ? "is-first" : ""}` }, bubble, failure);
   const told = refused ? words().state_failed : words().state_pending;
   const said = `${words().you}: ${preview({ status: "normal", content: body.content, sender: uid }, uid, "")}`;
   return named(row, [said, answers(account, quote), told].filter(Boolean).join(", "));
+}
+
+/**
+ * What was refused goes back to where it was written.
+ * @param {Account} account
+ * @param {Entry} entry
+ */
+function takeBack({ client, conversation }, entry) {
+  conversation?.rewrite(entry.body.content);
+  attempt(client.discard(entry));
 }
 
 /**
@@ -124,13 +136,16 @@ function choicesFor({ client, uid, conversation }, message) {
   /** @type {import("./menu.js").Choice[]} */
   const choices = [{ name: all.reply, act: () => conversation?.answer(message.msg_id) }];
   if (content?.type === "text") {
-    choices.push({ name: all.copy, act: () => attempt(navigator.clipboard.writeText(String(content.text))) });
+    choices.push({ name: all.copy, act: () => attempt(copyText(String(content.text))) });
   }
   if (mine && Date.now() - sent_at_ms < RECALL_WINDOW_MS) {
     choices.push({ name: all.recall, act: () => attempt(client.recall(message)) });
   }
   choices.push({ name: all.delete_me, danger: true, act: () => attempt(client.delete(message, "me")) });
-  if (mine) choices.push({ name: all.delete_all, danger: true, act: () => attempt(client.delete(message, "all")) });
+  if (mine) {
+    const act = () => confirmFirst(all.delete_all_sure, all.delete_all, () => attempt(client.delete(message, "all")));
+    choices.push({ name: all.delete_all, danger: true, act });
+  }
   return choices;
 }
 

@@ -19,13 +19,13 @@ export class PaneView {
 
   /**
    * @param {Account} account
-   * @param {() => void} signOut
+   * @param {{signOut: () => void, signInAgain: () => void}} doors
    */
-  constructor(account, signOut) {
+  constructor(account, { signOut, signInAgain }) {
     this.account = account;
     this.#account = account;
     this.list = new ListView(account);
-    this.banner = new BannerView(account, signOut);
+    this.banner = new BannerView(account, signInAgain);
     this.badge = h("span", { class: "badge", hidden: true });
     this.place = h("div", { class: "chat-place" });
     this.element = h(

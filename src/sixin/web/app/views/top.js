@@ -47,7 +47,7 @@ export class TopView {
       h(
         "nav",
         { class: "places", "aria-label": words().panes },
-        ...places.map(({ uid, show }) => h("button", { type: "button", "aria-label": words().pane(nameOf(uid)), onclick: show }, avatar(uid))),
+        ...places.map(({ uid, show }) => h("button", { type: "button", "aria-label": words().pane(nameOf(uid)), "data-uid": uid, onclick: show }, avatar(uid))),
       ),
       inspect,
       addAccount && iconButton("add", words().add_account, addAccount, { class: "icon-button only-wide" }),

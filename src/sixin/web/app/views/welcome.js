@@ -30,7 +30,8 @@ export function signInDoor(enter) {
   const token = field(words().token, { required: true, name: "token", spellcheck: "false" });
   token.input.addEventListener("input", () => {
     try {
-      uid.input.value ||= uidOf(token.input.value.trim());
+      const owner = uidOf(token.input.value.trim());
+      if (isUid(owner)) uid.input.value = owner; // also of the second one, where the first was a mistake
     } catch {
       // not a whole token yet
     }

@@ -2,13 +2,12 @@
 
 import { compareIds } from "../ids.js";
 
-/** @import {Message, State, Store, Writes} from "../types.js" */
+/** @import {Message, State, Writes} from "../types.js" */
 
 const LEVEL = 1;
 const COPY = ["meta", "contacts", "held", "messages", "hidden"];
 const EVERYTHING = [...COPY, "entries"];
 
-/** @implements {Store} */
 export class IndexedDbStore {
   /** @type {Promise<IDBDatabase>} */
   #database;
@@ -16,6 +15,7 @@ export class IndexedDbStore {
   /** @param {string} name of the database: one for each server and user */
   constructor(name) {
     this.#database = opened(name);
+    this.#database.catch(() => {}); // whoever uses it is told
   }
 
   /** @returns {Promise<State>} */
@@ -103,7 +103,7 @@ export class IndexedDbStore {
  * @param {string} name
  * @returns {Promise<IDBDatabase>}
  */
-function opened(name) {
+async function opened(name) {
   const request = indexedDB.open(name, LEVEL);
   request.onupgradeneeded = () => {
     const database = request.result;

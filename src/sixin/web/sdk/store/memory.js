@@ -2,9 +2,8 @@
 
 import { compareIds } from "../ids.js";
 
-/** @import {Contact, Entry, Held, Message, State, Store, Writes} from "../types.js" */
+/** @import {Contact, Entry, Held, Message, State, Writes} from "../types.js" */
 
-/** @implements {Store} */
 export class MemoryStore {
   #contact_version = 0;
   /** @type {Map<string, Contact>} */
