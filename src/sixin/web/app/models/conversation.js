@@ -24,6 +24,10 @@ export class Conversation extends EventTarget {
   #closed = false;
   /** @type {News | null} what came in since the last step */
   #news = null;
+  /** @type {Set<string>} what they bring, by `sender/seq_id` */
+  #arriving = new Set();
+  /** @type {Set<string>} and what the step under way brings */
+  #landing = new Set();
   #originals;
 
   /**
@@ -150,6 +154,11 @@ export class Conversation extends EventTarget {
     this.#client.removeEventListener("link", this.#onLink);
   }
 
+  /** Whether a message, by `sender/seq_id`, is in the copy and will be among the messages in a moment. @param {string} said */
+  isArriving(said) {
+    return this.#arriving.has(said) || this.#landing.has(said);
+  }
+
   /** @param {Message} last */
   #endsAtTop(last) {
     return this.#client.reachesTop(this.session_id, last.sort_key);
@@ -167,6 +176,7 @@ export class Conversation extends EventTarget {
     const waiting = this.#news !== null;
     const news = (this.#news ??= { forget: false, rows: new Map(), gone: new Set() });
     news.forget ||= forget;
+    for (const row of rows) this.#arriving.add(`${row.sender}/${row.seq_id}`);
     for (const row of rows) news.rows.set(row.msg_id, newest(row, news.rows.get(row.msg_id)));
     for (const msg_id of gone) news.gone.add(msg_id);
     if (!waiting) this.#step(() => this.#follow());
@@ -175,6 +185,7 @@ export class Conversation extends EventTarget {
   async #follow() {
     const { forget, rows, gone } = /** @type {News} */ (this.#news);
     this.#news = null;
+    [this.#landing, this.#arriving] = [this.#arriving, new Set()];
     const mark = this.#client.contact(this.session_id)?.last_del_msg_id ?? "0";
     const kept = this.messages
       .filter(({ msg_id }) => !forget && !gone.has(msg_id) && compareIds(msg_id, mark) > 0)
@@ -199,6 +210,7 @@ export class Conversation extends EventTarget {
     this.messages = messages;
     this.more = more;
     this.atNewest = atNewest;
+    this.#landing = new Set();
     this.state = "ready";
     this.dispatchEvent(new Event("changed"));
   }

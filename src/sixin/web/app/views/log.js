@@ -183,6 +183,11 @@ export class LogView {
       keep(message.msg_id, shown, draw, message.sender === this.#account.uid ? `seq/${message.seq_id}` : "");
       last = message;
     }
+    // Stored, and not yet among the messages: what was drawn of it while it waited stays until it is.
+    for (const [key, row] of this.#rows) {
+      const said = key.startsWith("seq/") && `${this.#account.uid}/${key.slice(4)}`;
+      if (said && !known.has(said) && this.#conversation.isArriving(said)) rows.set(key, row);
+    }
     for (const [nth, entry] of entries.entries()) {
       if (known.has(`${this.#account.uid}/${entry.seq_id}`)) continue;
       if (!nth) this.#dayLine(keep, last?.sent_at_ms, entry.queued_at_ms);
