@@ -16,6 +16,8 @@ export class House {
   contact_version = 0;
   rained = 0;
   answers = true;
+  /** @type {string[]} */
+  asked = [];
 
   connect = () => {
     const socket = { readyState: 1, close: () => this.sockets.delete(socket), send: (text) => this.#heard(socket, JSON.parse(text)) };
@@ -65,7 +67,9 @@ export class House {
 
   #heard(socket, { id, op, body }) {
     const version_id = this.messages.length;
+    this.asked.push(op);
     const answer = {
+      unread: () => ({ unread_total: 0 }),
       hello: () => ({ uid: "1", contact_version: this.contact_version }),
       send: () => ({ message: this.say("1", body.seq_id, body.content) }),
       pull_contacts: () => ({ contacts: this.messages.length ? [this.contact()] : [], version_id: this.contact_version, more: false }),

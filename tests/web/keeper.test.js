@@ -40,6 +40,20 @@ test("a send whose answer was lost is said once", async (context) => {
   assert.equal(house.messages.length, 1);
 });
 
+test("a link that may have died with the old network is asked when there is a new one", async (context) => {
+  const house = new House();
+  const client = await connected(house);
+  context.after(() => client.close());
+  assert.ok(!house.asked.includes("unread"));
+  client.hurry();
+  await until(() => house.asked.includes("unread"), "it is asked");
+  assert.equal(client.link, "online");
+  house.cut();
+  await until(() => client.link === "offline", "it is lost");
+  client.hurry();
+  await until(() => client.link === "online", "and made anew at once");
+});
+
 test("a lost notice is found by the next one", async (context) => {
   const house = new House();
   const client = await connected(house);

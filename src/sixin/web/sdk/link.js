@@ -57,8 +57,12 @@ export class Link {
     this.#connect();
   }
 
-  /** Try now rather than when the wait is over: the network is back. */
+  /**
+   * Try now rather than when the wait is over: the network is back, or somebody looks. A connection that seems to be
+   * there may have died with the old network and not know it: it is asked.
+   */
   hurry() {
+    if (this.#ready) this.#probe();
     if (!this.#wanted || this.#socket) return;
     this.#tries = 0;
     this.#connect();
@@ -159,9 +163,14 @@ export class Link {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       if (!this.#ready) return;
-      if (Date.now() - this.#heard_at >= QUIET_MS) this.ask("unread", {}).catch(() => {});
+      if (Date.now() - this.#heard_at >= QUIET_MS) this.#probe();
       this.#listen();
     }, QUIET_MS);
+  }
+
+  /** Lost, unless it answers in time. */
+  #probe() {
+    this.ask("unread", {}).catch(() => {});
   }
 
   #lost() {
