@@ -121,6 +121,10 @@ def aims(page: Page) -> None:
     aim("the same from a server that was started since", 100, cold, "ms", least=False)
     aim("sends beside the best peer", 5, sqlite.per_s / best if sqlite and best else None, "times")
     page.add(*table(("aim", "wanted", "measured", ""), found))
+    page.add(
+        "A virtual machine has slow hours, in which the same code does up to a quarter less:"
+        " what it gave in one stands [below](#where-the-time-goes)."
+    )
 
 
 def _some(page: Page, *names: str) -> list[Result]:
@@ -388,8 +392,8 @@ def engine_growth(page: Page) -> None:
         f"Without sockets: the rules and the SQLite engine in one process, {growth.users:,} users with"
         f" {growth.contacts} contacts each, every commit made durable; pages of sessions and lists picked by chance,"
         " which no cache of ours holds.",
-        f"Measured {growth.at[:10]} with `{growth.command}`: CPU of the thread that commits, and what the process hands"
-        " to the kernel, the copies of the log into the file included.",
+        f"Measured {growth.at[:10]} on {growth.machine.cpu}, with `{growth.command}`: CPU of the thread that commits,"
+        " and what the process hands to the kernel, the copies of the log into the file included.",
     )
     sizes = [commits.batch for commits in growth.steps[0].commits]
     kinds = list(growth.steps[0].pages_us)
