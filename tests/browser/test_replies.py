@@ -146,10 +146,11 @@ def test_a_finger_answers_by_a_swipe_and_axe_finds_nothing_serious(
         points = [] if moved is None else [{"x": x + moved, "y": y}]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     expect(_bar(desk.ann)).to_contain_text("draw me aside")
-    desk.ann.say("drawn")
-    expect(_quote(desk.ann, "drawn")).to_contain_text("draw me aside")
+    said = f"drawn in the {look}"  # the other look's message is there too
+    desk.ann.say(said)
+    expect(_quote(desk.ann, said)).to_contain_text("draw me aside")
     # And by a tap: that shows what can be done, which the log does not show for each line.
-    drawn = desk.ann.bubble("drawn").last
+    drawn = desk.ann.bubble(said)
     drawn.locator(".words").tap()
     expect(drawn.locator(".message-more")).to_have_css("opacity", "1")
     drawn.locator(".message-more").tap()

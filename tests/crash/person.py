@@ -40,7 +40,7 @@ class Person:
         """What may still be taken back."""
         self._room = asyncio.Semaphore(WINDOW)
         self._under_way: asyncio.TaskGroup | None = None
-        self.said_all = False
+        self._said_all = False
 
     async def live(self, enough: asyncio.Event) -> None:
         """Until everything is said, or it is enough; and until the server has answered all of it."""
@@ -48,12 +48,12 @@ class Person:
         async with asyncio.TaskGroup() as self._under_way:
             while self._queued < self.plan.sends and not enough.is_set():
                 await self._turn()
-        self.said_all = True
+        self._said_all = True
 
     @property
     def drained(self) -> bool:
         """Whether nothing waits for the server any more."""
-        return self.said_all and not any(not entry.refused for entry in self._client.outbox())
+        return self._said_all and not any(not entry.refused for entry in self._client.outbox())
 
     def refused_sends(self) -> list[Entry]:
         """What must never be: nothing that is said here can be refused."""

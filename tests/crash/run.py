@@ -148,12 +148,15 @@ class Run:
     # Talking, and dying.
 
     async def _talk(self) -> bool:
-        """Until all is said and has arrived. Whether time ran out before."""
+        """Until all is said and has arrived, and everything has died that was to. Whether time ran out before.
+
+        Between two reports a fast machine may say all that is left: what dies then dies while it arrives, or idle.
+        """
         kills = list(self._plan.kills)
         stopped_early = False
-        while not self._all_say(lambda member: member.report is not None and self._is_drained(member)):
+        while kills or not self._all_say(self._is_drained):
             await self._tick()
-            if kills and kills[0].at <= self._progress and not self._all_said:
+            if kills and kills[0].at <= self._progress:
                 await self._kill(kills.pop(0))
             if not stopped_early and self._elapsed_s > self._time_s:
                 stopped_early = True
@@ -218,12 +221,6 @@ class Run:
     @property
     def _online(self) -> int:
         return sum(member.report.online for member in self._crew if member.report is not None)
-
-    @property
-    def _all_said(self) -> bool:
-        return self._all_say(
-            lambda member: member.report is not None and member.report.said_all == len(member.plan.devices)
-        )
 
     @property
     def _elapsed_s(self) -> float:

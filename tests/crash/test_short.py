@@ -28,13 +28,13 @@ async def test_nothing_is_lost_or_doubled_when_a_node_is_killed_that_stands_on_o
 ) -> None:
     store = "sqlite" if place.store == "SQLite" else request.getfixturevalue("cleared_postgres_url")
     bus = "local" if place.bus == "local" else request.getfixturevalue("nats_url")
-    plan = make_plan(seed=12, clients=10, sends=600, kills=2, client_kills=0, processes=1, stores="memory")
+    plan = make_plan(seed=12, clients=10, sends=1_200, kills=2, client_kills=0, processes=1, stores="memory")
     run = Run(plan, tmp_path, store=store, bus=bus, time_s=120, say=print, recorded=True, hasty=True)
     outcome = await run.play()
 
     assert outcome.findings.ok, summary(outcome)
     assert len(outcome.outages) == 2
-    _was_judged(outcome, 600)
+    _was_judged(outcome, 1_200)
 
 
 def _was_judged(outcome: Outcome, sends: int) -> None:

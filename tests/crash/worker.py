@@ -58,7 +58,6 @@ class Report(Struct, frozen=True):
     process: int
     counts: Counts
     online: int
-    said_all: int
     drained: int
     settled: bool
     """Everything that was asked for after the last word: each device in step, and some of its history looked at."""
@@ -128,7 +127,6 @@ class Worker:
                 process=self._orders.plan.number,
                 counts=self._counts,
                 online=sum(client.online for _, client in self._people),
-                said_all=sum(person.said_all for person, _ in self._people),
                 drained=sum(person.drained for person, _ in self._people),
                 settled=self._settled,
             )
