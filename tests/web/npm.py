@@ -1,5 +1,6 @@
 """What the tests take from npm: looked for beside the environment, fetched once, skipped where npm is out of reach."""
 
+import fcntl
 import json
 import shutil
 import subprocess
@@ -28,8 +29,12 @@ def node() -> str:
 def package(name: str) -> Path:
     """The folder of an npm package."""
     folder = FOLDER / "node_modules" / name
-    if not _is_there(folder, VERSIONS[name]):
-        _fetch(name)
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / "lock").open("w") as lock:
+        # Another worker may be fetching: its package.json is there before the rest is.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_there(folder, VERSIONS[name]):
+            _fetch(name)
     if not _is_there(folder, VERSIONS[name]):
         if in_ci():
             pytest.fail(f"{name} could not be fetched from npm")
@@ -46,6 +51,5 @@ def _fetch(name: str) -> None:
     npm = shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
     if npm is None:
         return
-    FOLDER.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(FOLDER)]
     subprocess.run([*command, f"{name}@{VERSIONS[name]}"], timeout=120, check=False)
