@@ -196,15 +196,22 @@ def test_workers_need_what_they_can_share(store: str, bus: str, refusal: str) ->
 
 
 def stop_the_second(node: SixinNode) -> int:
-    """Stop a worker that has hardly begun: an interpreter takes a third of a second to start, and this looks every
-    millisecond. Later it might hold what the other one needs to begin. Gives its pid."""
+    """Stop a worker that has hardly begun. Gives its pid.
+
+    An interpreter takes a third of a second to start, and this looks every millisecond: later it might hold what the
+    other one needs to begin. Earlier, before it is a program of its own, its parent stands still with it.
+    """
     deadline = time.monotonic() + DEADLINE_S
-    while not node.is_running or len(workers_of(node)) < 2:
+    while not node.is_running or len(begun := [pid for pid in workers_of(node) if has_begun(pid)]) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.001)
-    victim = max(workers_of(node))
+    victim = max(begun)
     os.kill(victim, signal.SIGSTOP)
     return victim
+
+
+def has_begun(worker: int) -> bool:
+    return b"sixin.cli.worker" in Path(f"/proc/{worker}/cmdline").read_bytes()
 
 
 def workers_of(node: SixinNode) -> set[int]:
