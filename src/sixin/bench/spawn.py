@@ -75,7 +75,7 @@ class Spawned:
         self._pids = pids
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="sixin-bench-"))
-        self._secret = secrets.token_urlsafe(48)
+        self._secret = secrets.token_hex(32)
         self._process: asyncio.subprocess.Process | None = None
 
     async def __aenter__(self) -> Self:

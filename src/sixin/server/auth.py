@@ -164,7 +164,8 @@ def _secret_in(data: Path) -> str:
     except FileNotFoundError:
         pass
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = secrets.token_urlsafe(48)
+    # Not in Base64: one in 64 would begin with a dash, and be taken for a flag where it follows `--secret`.
+    fresh = secrets.token_hex(32)
     # Linked into place whole: two processes that start together end up with one secret, and none reads half of it.
     draft = data / f".secret-{os.getpid()}-{secrets.token_hex(4)}"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
