@@ -261,7 +261,7 @@ async def test_the_engine_does_not_write_what_follows_a_failure(tmp_path: Path) 
         assert (await talk.send()).ordinal == 2
 
 
-async def test_handing_over_to_no_writer_fails_and_does_not_raise(tmp_path: Path) -> None:
+async def test_handing_over_to_no_writer_fails(tmp_path: Path) -> None:
     async with talking(tmp_path) as talk:
         pid = talk.store.writer.pid
         kill(pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ def new_cluster(programs: Path, data: Path, make: Callable[[], None]) -> None:
     To make one takes five times as long as to copy it, and a run of the tests needs twenty.
     """
     kept = WHEELS / f"cluster-{_of(programs)}"
-    with _one_at_a_time():
+    with one_at_a_time(WHEELS / "cluster.lock"):
         if kept.exists():
             shutil.copytree(kept, data)
             return
@@ -45,9 +45,9 @@ def _of(programs: Path) -> str:
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Of the test processes that begin together, one makes it and the others wait."""
-    WHEELS.mkdir(exist_ok=True)
-    with (WHEELS / "cluster.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Of the test processes that want the same at once, one gets it and the others wait."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         yield

@@ -1,6 +1,5 @@
 """What the tests take from npm: looked for beside the environment, fetched once, skipped where npm is out of reach."""
 
-import fcntl
 import json
 import shutil
 import subprocess
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.cluster import one_at_a_time
 from tests.services.programs import in_ci
 
 FOLDER = Path(sys.prefix) / "services" / "npm"
@@ -29,10 +29,8 @@ def node() -> str:
 def package(name: str) -> Path:
     """The folder of an npm package."""
     folder = FOLDER / "node_modules" / name
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
-        # Another worker may be fetching: its package.json is there before the rest is.
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    # Another worker may be fetching: its package.json is there before the rest is.
+    with one_at_a_time(FOLDER / "lock"):
         if not _is_there(folder, VERSIONS[name]):
             _fetch(name)
     if not _is_there(folder, VERSIONS[name]):

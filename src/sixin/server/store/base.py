@@ -130,7 +130,7 @@ class FollowedStore(Store):
         """Take what was decided on top of the commit, or the `follow`, that is under way; one at a time.
 
         When it is done, it is as durable and visible as after `Transaction.commit`. Where what it builds on was not
-        written, it is not either. It fails with `Unavailable`; this call itself never does.
+        written, it is not either. It fails with `Unavailable`, at once where that is known.
         """
 
 

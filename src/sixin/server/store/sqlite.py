@@ -15,7 +15,6 @@ from typing import Any, Final
 
 import msgspec
 
-from sixin.core import errors
 from sixin.core.contact import Contact, UserHead
 from sixin.core.ids import SessionId, Uid
 from sixin.core.limits import READS_WAITING_MAX
@@ -98,12 +97,7 @@ class SqliteStore(FollowedStore):
 
     def follow(self, changes: Changes) -> asyncio.Future[Any]:
         """It lies in the writer's socket when that is done with the commit before."""
-        try:
-            return self.commit(changes, follows=True)
-        except errors.Unavailable as error:
-            answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-            answer.set_exception(error)
-            return answer
+        return self.commit(changes, follows=True)
 
     async def contact(self, owner: Uid, session_id: SessionId) -> Contact | None:
         """One contact."""

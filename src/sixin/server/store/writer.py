@@ -284,14 +284,11 @@ class Writer:
         self._kept = Kept()
         self._refused_at_s = _now_s()
         self._uncertain()
-        for waiting in batch:
-            _answer(waiting, error)
         following, self._following = self._following, None
-        if following is not None:
-            if following.durable is not None:
-                following.durable.cancel()
-            for waiting in following.batch:
-                _answer(waiting, error)
+        if following is not None and following.durable is not None:
+            following.durable.cancel()
+        for waiting in (*batch, *(following.batch if following is not None else ())):
+            _answer(waiting, error)
 
     async def _commit(self, batch: list[Waiting]) -> list[Outcome]:
         keys = Keys()
@@ -354,7 +351,7 @@ class Writer:
             outcomes, changes = self._decide_all(self._kept.rows, batch)
             durable = self._followed.follow(changes) if changes else None
         except Exception as error:  # noqa: BLE001 - it is logged in its turn
-            # A mistake of ours fails this batch in its turn, and not the one under way.
+            # A store that is away, or a mistake of ours, fails this batch in its turn, and not the one under way.
             outcomes, changes, durable = [], Changes(), asyncio.get_running_loop().create_future()
             durable.set_exception(error)
         self._following = _Following(batch, outcomes, changes, durable)
